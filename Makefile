@@ -1,54 +1,110 @@
 # mq: the dependency map. One line per library, program and test layer.
-#   make            build libmq and the tools into bin/
-#   make unit       the unit tests
-# V: BUILD names the build directory, SAN=address,undefined a sanitized build,
-# WERROR=1 makes warnings fatal.
+#   make              libmq and the tools, into bin/
+#   make check        every test of every commit; installs or names the packages it needs
+#   make unit lint    one layer of it; the others: share/doc/testing.md, t/run -h
+#   make fuzz soak bench interop fresh      the long ones, before a release
+#   make install      DESTDIR and PREFIX as usual; make uninstall, make clean
+# V: SAN=address,undefined builds with sanitizers, WERROR=1 makes warnings fatal,
+# JOBS=N sets how much runs at once; CC, OPT, CPPFLAGS, CFLAGS, LDFLAGS are yours.
 
 PREFIX   ?= /usr/local
-BUILD    ?= build/$(if $(SAN),san,out)
+BUILD    ?= build/$(if $(SAN),san,$(if $(WERROR),check,out))
 BIN      ?= $(if $(SAN),$(BUILD)/bin,bin)
+JOBS     ?= $(shell nproc)
 CC       ?= cc
 OPT      ?= -O2 -g
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-            -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 \
-            -Wno-gnu-zero-variadic-macro-arguments
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -I$(BUILD)/gen -It/unit
-CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(if $(WERROR),-Werror) -MMD -MP -pthread \
+            -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -I$(BUILD)/gen
+CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(if $(WERROR),-Werror) -pthread \
             $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LDFLAGS  += -pthread $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS   += -lev -lz -llz4 -lzstd -ljansson -lbsd
+LDFLAGS  += -Wl,--as-needed -pthread $(if $(SAN),-fsanitize=$(SAN))
+LDLIBS   += -lev -lz -llz4 -lzstd -ljansson -lbsd -ldl
 
-LIBS     := base os wire log store client cli
-LIBSRC   := $(wildcard $(foreach l,$(LIBS),lib/$(l)/*.c))
-LIBOBJ   := $(LIBSRC:%.c=$(BUILD)/%.o)
-TOOLSRC  := $(wildcard src/mq-*.c)
-TOOLS    := $(TOOLSRC:src/%.c=$(BIN)/%)
-UNITSRC  := $(wildcard t/unit/*.c)
-UNITS    := $(UNITSRC:t/unit/%.c=$(BUILD)/t/unit/%)
+# What there is. Sources are found by name, so a new file needs no line here.
+sources   = $(wildcard $(addsuffix /*.c,$(1)))
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
+programs  = $(patsubst %.c,$(BUILD)/%,$(call sources,$(1)))
+LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client lib/cli)
+LIBTEST  := $(call objects,t/lib t/sim)
+TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c))
+UNIT     := $(call programs,t/unit)
+FAULT    := $(call programs,t/fault)
+FUZZ     := $(call programs,t/fuzz)
 
 all: $(TOOLS)
 
-$(BUILD)/libmq.a: $(LIBOBJ)
-	@rm -f $@
+# Libraries and programs.
+$(BUILD)/libmq.a:     $(LIBMQ)
+$(BUILD)/libtest.a:   $(LIBTEST)
+$(TOOLS): $(BIN)/%:   $(BUILD)/src/%.o $(BUILD)/libmq.a
+$(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
+$(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
+$(FUZZ):  %:          %.o $(BUILD)/t/fuzz/replay/main.o $(BUILD)/libtest.a $(BUILD)/libmq.a
+tests:                $(UNIT) $(FAULT) $(FUZZ)
+
+# Test layers.
+unit: $(UNIT)
+	t/run unit@$(BUILD)
+lint:
+	t/run lint
+check: deps
+	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all tests
+	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all tests
+	t/run -j $(JOBS) interop lint runner unit@build/check fault@build/check bats@build/check \
+	    unit@build/san fault@build/san fuzz@build/san bats@build/san
+interop: deps all
+	t/run -j $(JOBS) interop interop-full
+fuzz: deps
+	t/fuzz.sh
+soak: deps all
+	t/run -t 0 soak
+bench: all
+	t/run -t 0 -v -j 1 bench
+fresh:
+	t/run -t 0 -v fresh
+deps:
+	@sh share/deps/ensure build check
+
+# How each kind of thing is made. A change of flags makes everything anew.
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/t/%.o: private CPPFLAGS += -It -It/unit
+%.a:
+	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
-
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
-
-$(BIN)/%: $(BUILD)/src/%.o $(BUILD)/libmq.a
+$(TOOLS) $(UNIT) $(FAULT) $(FUZZ):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
 
-$(BUILD)/t/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/libmq.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-unit: $(UNITS)
-	@for u in $(UNITS); do echo "# $$u"; $$u || exit 1; done
-
+# What a package or a person puts where; uninstall removes the same names.
+bindir   := $(PREFIX)/bin
+mandir   := $(PREFIX)/share/man
+docdir   := $(PREFIX)/share/doc/mq
+bashdir  := $(PREFIX)/share/bash-completion/completions
+zshdir   := $(PREFIX)/share/zsh/site-functions
+fishdir  := $(PREFIX)/share/fish/vendor_completions.d
+section   = $(subst .,,$(suffix $(1)))
+INSTALL  := $(foreach f,$(TOOLS) $(wildcard bin/mq),755:$(f):$(bindir)) \
+            $(foreach f,$(wildcard share/man/*.[1-8]),644:$(f):$(mandir)/man$(call section,$(f))) \
+            $(foreach f,README.md LICENSE $(wildcard share/doc/*.md),644:$(f):$(docdir)) \
+            $(foreach f,$(wildcard completions/bash/*),644:$(f):$(bashdir)) \
+            $(foreach f,$(wildcard completions/zsh/_*),644:$(f):$(zshdir)) \
+            $(foreach f,$(wildcard completions/fish/*.fish),644:$(f):$(fishdir))
+install: all
+	@set -e; for i in $(INSTALL); do m=$${i%%:*} f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; \
+	    echo "$$d/$${f##*/}"; install -d "$$d"; install -m "$$m" "$$f" "$$d"; done
+uninstall:
+	@for i in $(INSTALL); do f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; rm -f "$$d/$${f##*/}"; done
+	-@rmdir $(DESTDIR)$(docdir) 2>/dev/null || :
 clean:
-	rm -rf build bin/mq-*
+	rm -rf build $(TOOLS)
 
-.PHONY: all unit clean
+.PHONY: all tests unit lint check interop fuzz soak bench fresh deps install uninstall clean FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
