@@ -47,6 +47,7 @@ tests:                $(UNIT) $(FAULT) $(FUZZ)
 unit: $(UNIT)
 	t/run unit@$(BUILD)
 lint:
+	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all tests
 	t/run lint
 check: deps
 	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all tests
