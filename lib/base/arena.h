@@ -20,7 +20,8 @@ struct arena {
 void arena_init(struct arena *a, size_t limit);
 void arena_release(struct arena *a); /* frees all, leaves an empty arena */
 
-/* Forgets what was allocated, keeps one chunk for the next round. */
+/* Forgets what was allocated, keeps one chunk for the next round, unless
+ * all are outsized. */
 void arena_reset(struct arena *a);
 
 /* `size` bytes, zeroed, aligned for any object; NULL if it cannot be. Size 0

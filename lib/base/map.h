@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct map_entry {
-	uint8_t *key; /* owned; NULL once deleted */
+	uint8_t *key; /* owned, a NUL behind it; NULL once deleted */
 	size_t key_len;
 	void *value;
 	uint32_t hash;
@@ -40,7 +40,8 @@ int map_put(struct map *m, const void *key, size_t len, void *value, void **old)
 /* Removes a key and returns its value, or NULL. */
 void *map_del(struct map *m, const void *key, size_t len);
 
-/* for (struct map_entry *e = NULL; (e = map_next(m, e)) != NULL; ) ... */
+/* for (struct map_entry *e = NULL; (e = map_next(m, e)) != NULL; ) ...
+ * Entries may be deleted meanwhile; a put ends the iteration. */
 struct map_entry *map_next(const struct map *m, struct map_entry *e);
 
 #endif

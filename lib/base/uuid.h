@@ -28,7 +28,8 @@ bool uuid_from_random(struct uuid *u, const uint8_t random[16]);
 /* Writes 22 characters and NUL. */
 void uuid_format(const struct uuid *u, char text[UUID_TEXT_SIZE]);
 
-/* Returns 0, or -1 if `text` is not exactly 22 characters of the alphabet. */
+/* Returns 0, or -1 if `text` is not exactly 22 characters of the alphabet.
+ * The four stray bits of the last character are ignored, as Java ignores them. */
 int uuid_parse(struct uuid *u, const char *text, size_t len);
 
 #endif
