@@ -33,7 +33,7 @@ enum {
 	ERR_CLOSED = -113,    /* the other side is gone */
 
 	/* Kafka's: all of them, by name. */
-#define ERR_KAFKA(code, name, retriable) ERR_##name = code,
+#define ERR_KAFKA(code, name, retriable) ERR_##name = (code),
 #include "base/error_kafka.h"
 #undef ERR_KAFKA
 };

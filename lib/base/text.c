@@ -265,7 +265,7 @@ text_time_ms(int64_t ms, char out[TEXT_TIME_SIZE])
 	int month, day, n;
 
 	if (ms == -1) {
-		strcpy(out, "-");
+		memcpy(out, "-", 2);
 		return;
 	}
 	text_civil_from_days(days, &year, &month, &day);
