@@ -31,6 +31,7 @@ TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c))
 UNIT     := $(call programs,t/unit)
 FAULT    := $(call programs,t/fault)
 FUZZ     := $(call programs,t/fuzz)
+REPLAY   := $(if $(FUZZER),,$(call objects,t/fuzz/replay))
 
 all: $(TOOLS)
 
@@ -40,8 +41,9 @@ $(BUILD)/libtest.a:   $(LIBTEST)
 $(TOOLS): $(BIN)/%:   $(BUILD)/src/%.o $(BUILD)/libmq.a
 $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
-$(FUZZ):  %:          %.o $(BUILD)/t/fuzz/replay/main.o $(BUILD)/libtest.a $(BUILD)/libmq.a
+$(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a
 tests:                $(UNIT) $(FAULT) $(FUZZ)
+fuzzers:              $(FUZZ)
 
 # Test layers.
 unit: $(UNIT)
@@ -57,7 +59,7 @@ check: deps
 interop: deps all
 	t/run -j $(JOBS) interop interop-full
 fuzz: deps
-	t/fuzz.sh
+	t/run -t 0 -v fuzzing
 soak: deps all
 	t/run -t 0 soak
 bench: all
@@ -75,6 +77,7 @@ $(BUILD)/t/%.o: private CPPFLAGS += -It -It/unit
 %.a:
 	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
+$(FUZZ): private LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer)
 $(TOOLS) $(UNIT) $(FAULT) $(FUZZ):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -105,7 +108,7 @@ uninstall:
 clean:
 	rm -rf build $(TOOLS)
 
-.PHONY: all tests unit lint check interop fuzz soak bench fresh deps install uninstall clean FORCE
+.PHONY: all tests fuzzers unit lint check interop fuzz soak bench fresh deps install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
