@@ -1,0 +1,23 @@
+/*
+ * signals: how a tool ends when it is told to.
+ *
+ * The first INT, TERM or HUP is only noted: the running batch is finished, and
+ * what needs writing is written; then the tool raises the signal again, so that
+ * its parent sees how it died (130, 143). A second one ends it at once. PIPE is
+ * ignored, so that a write gives EPIPE and commits can be held back; the tool
+ * then raises it, silently (141).
+ */
+#ifndef CLI_SIGNALS_H
+#define CLI_SIGNALS_H
+
+/* Sets the handlers. A signal that was ignored at the start stays ignored
+ * (nohup, background jobs). Reads and waits are interrupted (EINTR). */
+void signals_init(void);
+
+/* The signal that was caught, or 0. */
+int signals_caught(void);
+
+/* Ends the process by `signo`, as if it had never been caught. */
+_Noreturn void signals_raise(int signo);
+
+#endif

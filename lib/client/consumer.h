@@ -1,0 +1,95 @@
+/*
+ * consumer: batches in, records out: which partitions, from where to where, in
+ * which order, what may be committed.
+ *
+ * Ranges are resolved once, at the start; the end is exclusive. Control batches,
+ * aborted transactions (READ_COMMITTED) and records outside the range are passed
+ * over. Within a partition records come in order; over several, partitions take
+ * turns, a batch at a time.
+ */
+#ifndef CLIENT_CONSUMER_H
+#define CLIENT_CONSUMER_H
+
+#include "client/target.h"
+
+/* One end of a range, unresolved. */
+enum point_kind {
+	POINT_EARLIEST,
+	POINT_LATEST,
+	POINT_STORED,     /* the group's committed offset */
+	POINT_OFFSET,     /* value */
+	POINT_FROM_START, /* value records after the beginning */
+	POINT_FROM_END,   /* value records before the end */
+	POINT_TIME,       /* value ms: the first record at or after it */
+	POINT_NONE,       /* no end: follow */
+};
+
+struct point {
+	enum point_kind kind;
+	int64_t value;
+};
+
+struct consumer_range {
+	struct point from, to;
+};
+
+/* Where a record came from. */
+struct consumed {
+	const char *topic;
+	int32_t partition;
+	const struct batch *batch;
+};
+
+struct consumer_config {
+	struct consumer_range range;
+	bool stop_at_end;     /* -e: the end as of the start */
+	int64_t tail;         /* --tail N: the last N records of each partition; -1 off */
+	const char *group;    /* NULL: none */
+	const char *client_id;
+	enum target_isolation isolation;
+	bool skip_errors;     /* -E: tell damage through `damage` and go on */
+	/* A record. Return 0 to go on, 1 to stop (the record counts as delivered),
+	 * -1 to stop without it. */
+	int (*record)(void *ctx, const struct consumed *where, const struct record *rec);
+	/* Damage that was passed over. */
+	void (*damage)(void *ctx, const char *topic, int32_t partition, const struct err *err);
+	/* A partition reached its end for now (or for good, with an end). */
+	void (*at_end)(void *ctx, const char *topic, int32_t partition, int64_t offset);
+	/* The group takes this partition away: deliver what you hold, call
+	 * consumer_handled for it; it is committed and released after this. */
+	void (*revoked)(void *ctx, const char *topic, int32_t partition);
+	void *ctx;
+};
+
+struct consumer;
+
+void consumer_config_default(struct consumer_config *c);
+
+struct consumer *consumer_new(struct target *t, const struct consumer_config *c, struct err *err);
+void consumer_free(struct consumer *c);
+
+/* Adds a topic: all its partitions, or those listed. UNKNOWN_TOPIC_OR_PARTITION.
+ * All are added before the first consumer_step. */
+int consumer_add(struct consumer *c, const char *topic, const int32_t *partitions,
+    size_t partition_count, struct err *err);
+
+/* Resolves ranges, joins the group. Call once, then consumer_step. */
+int consumer_start(struct consumer *c, struct err *err);
+
+/* Delivers what is there, at most about `budget` bytes; then, if there was
+ * nothing, waits at most `timeout_ms`. Returns 1 while there may be more, 0 when
+ * every range is at its end or a callback said stop, -1 on an error. */
+int consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err);
+
+/* The record at `offset` of a partition and all before it are dealt with: the
+ * next commit says offset + 1. */
+void consumer_handled(struct consumer *c, const char *topic, int32_t partition, int64_t offset);
+
+/* Commits what was handled since the last commit; durable on return 0. Nothing
+ * to commit is fine. */
+int consumer_commit(struct consumer *c, struct err *err);
+
+/* Leaves the group and closes readers; does not commit. */
+void consumer_stop(struct consumer *c);
+
+#endif

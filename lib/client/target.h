@@ -1,0 +1,386 @@
+/*
+ * target: the seam between the tools and where the data is.
+ *
+ * client is what a tool needs of Kafka, written once: producer, consumer, group
+ * and admin work above a `struct target`, a table of operations on whole batches
+ * with Kafka's error codes. Two backends fill it: a store on this machine
+ * (target_store.c), and later a broker.
+ *
+ * Every operation is a call: a struct that the caller owns, fills and starts; it
+ * is completed from os_turn, never from inside the start, by `done`. Until then
+ * the caller keeps it, and what it points to, where it is. A tool that has
+ * nothing else to do waits with target_wait.
+ *
+ * Errors: call.err says whether the call as a whole worked; entries of lists
+ * have a `code` of their own (Kafka's numbers).
+ *
+ * Knows lib/store or the network below it; knows nothing of the shell.
+ */
+#ifndef CLIENT_TARGET_H
+#define CLIENT_TARGET_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/uuid.h"
+#include "log/batch.h"
+#include "log/producers.h"
+#include "os/os.h"
+
+struct target;
+
+struct call {
+	void (*done)(struct call *c); /* may be NULL: see target_wait */
+	void *ctx;
+	struct err err; /* code 0: done well */
+	bool finished;
+	struct call *next; /* the backend's, while under way */
+};
+
+/* --- metadata -------------------------------------------------------------- */
+
+struct target_partition {
+	int32_t number;
+	int32_t leader; /* -1 none */
+	int32_t leader_epoch;
+	const int32_t *replicas, *isr;
+	size_t replica_count, isr_count;
+	int code;
+};
+
+struct target_topic {
+	const char *name;
+	struct uuid id;
+	bool internal;
+	const struct target_partition *partitions; /* by number */
+	size_t partition_count;
+	int code; /* UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, … */
+};
+
+/* Topics by name, or all. With auto_create a missing one is made, if the target
+ * allows that. The answer lies in `arena`, which the caller inits and releases. */
+struct metadata_call {
+	struct call call;
+	const char *const *names; /* NULL: all, sorted */
+	size_t name_count;
+	bool auto_create;
+	struct arena *arena;
+	const struct target_topic *topics;
+	size_t topic_count;
+};
+
+/* --- produce --------------------------------------------------------------- */
+
+enum target_acks { ACKS_ALL = -1, ACKS_NONE = 0, ACKS_LEADER = 1 };
+
+/* One sealed batch. In a store: ACKS_ALL is done when it is synced, ACKS_LEADER
+ * when it is written, ACKS_NONE when it was taken. */
+struct produce_call {
+	struct call call;
+	const char *topic;
+	int32_t partition;
+	uint8_t *bytes; /* written into: offset, epoch, append time */
+	size_t len;
+	enum target_acks acks;
+	bool urgent; /* nothing will follow soon: do not wait for company */
+	bool taken;  /* set, at the latest before done: the bytes are free again */
+	int64_t base_offset;
+	int64_t append_time; /* -1 unless LogAppendTime */
+};
+
+/* --- fetch ----------------------------------------------------------------- */
+
+enum target_isolation { READ_UNCOMMITTED, READ_COMMITTED };
+
+/* One partition that is read on and on. The caller sets the upper part and may
+ * change `offset` between fetches (a seek). */
+struct fetch_part {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;         /* the next one wanted; advanced by target_next */
+	bool ready;             /* out: target_next may give something (or an error) */
+	int64_t log_start, end; /* out: as of the last fetch; end is what isolation allows */
+	const struct aborted_txn *aborted; /* out, READ_COMMITTED: may touch what comes */
+	size_t aborted_count;
+	void *backend; /* the target's; NULL at first */
+};
+
+/* Waits until at least one part has something, or max_wait_ms is over. */
+struct fetch_call {
+	struct call call;
+	struct fetch_part **parts;
+	size_t part_count;
+	int64_t max_wait_ms; /* 0: look once; -1: until something comes */
+	enum target_isolation isolation;
+};
+
+/* --- offsets --------------------------------------------------------------- */
+
+#define OFFSET_LATEST (-1)
+#define OFFSET_EARLIEST (-2)
+#define OFFSET_MAX_TIMESTAMP (-3)
+
+struct offset_query {
+	const char *topic;
+	int32_t partition;
+	int64_t timestamp; /* ms, or one of the above */
+	int64_t offset;    /* out; -1: none */
+	int64_t found_timestamp;
+	int code;
+};
+
+struct offsets_call {
+	struct call call;
+	struct offset_query *queries;
+	size_t query_count;
+	enum target_isolation isolation;
+};
+
+/* --- groups ---------------------------------------------------------------- */
+
+struct group_position {
+	const char *topic;
+	int32_t partition;
+	int64_t offset; /* -1: none committed */
+	int32_t leader_epoch;
+	int64_t commit_time_ms; /* -1 unknown */
+	const char *metadata;
+	int code;
+};
+
+struct target_member;
+
+/* Commits for a group; `member` is NULL for one that only commits. */
+struct commit_call {
+	struct call call;
+	const char *group;
+	struct target_member *member;
+	struct group_position *positions;
+	size_t position_count;
+};
+
+/* Committed offsets: of the positions given, or (NULL) all of the group, in the
+ * caller's arena. */
+struct committed_call {
+	struct call call;
+	const char *group;
+	struct group_position *positions;
+	size_t position_count;
+	struct arena *arena;
+};
+
+/* What a group does to a member; called from os_turn. `revoke`: finish, commit,
+ * then target_group_released. The strings live as long as the member. */
+struct target_member_events {
+	void (*assigned)(void *ctx, const char *topic, int32_t partition);
+	void (*revoke)(void *ctx, const char *topic, int32_t partition);
+	void (*failed)(void *ctx, const struct err *err);
+	void *ctx;
+};
+
+/* --- admin ----------------------------------------------------------------- */
+
+enum admin_op {
+	ADMIN_CREATE_TOPIC,   /* topic, count (partitions; -1 default), configs */
+	ADMIN_DELETE_TOPIC,   /* topic */
+	ADMIN_ADD_PARTITIONS, /* topic, count */
+	ADMIN_ALTER_CONFIGS,  /* topic, configs (NULL value: reset) */
+	ADMIN_CONFIGS,        /* topic -> found_configs */
+	ADMIN_TRIM,           /* topic, partition, offset -> offset */
+	ADMIN_CLEAN,          /* topic, partition -> cleaned (stores only) */
+	ADMIN_USAGE,          /* topic, partition -> bytes, segments */
+	ADMIN_LIST_GROUPS,    /* -> groups */
+	ADMIN_DESCRIBE_GROUP, /* group -> members, state */
+	ADMIN_DELETE_GROUP,   /* group */
+	ADMIN_DELETE_OFFSETS, /* group, positions */
+};
+
+struct admin_config {
+	const char *name;
+	const char *value; /* NULL: take the override away */
+};
+
+struct admin_found_config {
+	const char *name, *value;
+	bool is_default;
+	const char *help;
+};
+
+struct admin_member {
+	const char *id, *client_id, *host;
+	int32_t pid; /* -1 unknown */
+	const char *const *topics;
+	size_t topic_count;
+	const struct group_position *held; /* partitions it consumes now */
+	size_t held_count;
+};
+
+struct admin_cleaned {
+	int64_t segments_deleted, bytes_deleted;
+	int64_t segments_compacted, bytes_before, bytes_after;
+};
+
+struct admin_call {
+	struct call call;
+	enum admin_op op;
+	const char *topic;
+	const char *group;
+	int32_t partition;
+	int32_t count;
+	int32_t replicas; /* of ADMIN_CREATE_TOPIC; -1 default */
+	int64_t offset;
+	const struct admin_config *configs;
+	size_t config_count;
+	struct group_position *positions;
+	size_t position_count;
+	struct arena *arena; /* for what is found; the caller's */
+	const struct admin_found_config *found_configs;
+	size_t found_config_count;
+	const char *const *groups;
+	size_t group_count;
+	const struct admin_member *members;
+	size_t member_count;
+	const char *state; /* Kafka's: Stable, Empty, Dead … */
+	struct admin_cleaned cleaned;
+	int64_t bytes, segments;
+};
+
+/* --- the table ------------------------------------------------------------- */
+
+struct target_ops {
+	void (*metadata)(struct target *t, struct metadata_call *c);
+	void (*produce)(struct target *t, struct produce_call *c);
+	void (*flush)(struct target *t, struct call *c);
+	void (*fetch)(struct target *t, struct fetch_call *c);
+	int (*next)(struct target *t, struct fetch_part *p, struct batch *b, struct err *err);
+	void (*forget)(struct target *t, struct fetch_part *p);
+	void (*offsets)(struct target *t, struct offsets_call *c);
+	void (*commit)(struct target *t, struct commit_call *c);
+	void (*committed)(struct target *t, struct committed_call *c);
+	struct target_member *(*group_join)(struct target *t, const char *group,
+	    const char *client_id, const char *const *topics, size_t topic_count,
+	    const struct target_member_events *events, struct err *err);
+	void (*group_released)(struct target_member *m, const char *topic, int32_t partition);
+	void (*group_leave)(struct target_member *m);
+	void (*admin)(struct target *t, struct admin_call *c);
+	void (*free)(struct target *t);
+};
+
+struct target {
+	const struct target_ops *ops;
+	struct os *os;
+	const char *name;         /* "store /var/lib/mq", for messages */
+	size_t produce_calls_max; /* how many may be under way at once */
+	size_t batch_bytes;       /* a good batch size to fill when input does not block */
+};
+
+static inline void
+target_metadata(struct target *t, struct metadata_call *c)
+{
+	t->ops->metadata(t, c);
+}
+
+static inline void
+target_produce(struct target *t, struct produce_call *c)
+{
+	t->ops->produce(t, c);
+}
+
+/* Done when everything produced so far with ACKS_ALL is done, and in a store
+ * when everything with ACKS_LEADER is written. */
+static inline void
+target_flush(struct target *t, struct call *c)
+{
+	t->ops->flush(t, c);
+}
+
+static inline void
+target_fetch(struct target *t, struct fetch_call *c)
+{
+	t->ops->fetch(t, c);
+}
+
+/* After a fetch said `ready`: 1 with the next whole batch at or after
+ * part->offset (it may begin below it), whose bytes live until the next call for
+ * this part; 0: fetch again; -1: an error of this partition, such as
+ * ERR_CORRUPT with the offsets that are lost (the next call goes on behind
+ * them) or OFFSET_OUT_OF_RANGE. */
+static inline int
+target_next(struct target *t, struct fetch_part *p, struct batch *b, struct err *err)
+{
+	return t->ops->next(t, p, b, err);
+}
+
+/* Lets go of what the target keeps for a part. Not while a fetch has it. */
+static inline void
+target_forget(struct target *t, struct fetch_part *p)
+{
+	t->ops->forget(t, p);
+}
+
+static inline void
+target_offsets(struct target *t, struct offsets_call *c)
+{
+	t->ops->offsets(t, c);
+}
+
+/* In a store: durable when done, and so is what was consumed before it. */
+static inline void
+target_commit(struct target *t, struct commit_call *c)
+{
+	t->ops->commit(t, c);
+}
+
+static inline void
+target_committed(struct target *t, struct committed_call *c)
+{
+	t->ops->committed(t, c);
+}
+
+/* Joins a group; events come from os_turn until target_group_leave. */
+static inline struct target_member *
+target_group_join(struct target *t, const char *group, const char *client_id,
+    const char *const *topics, size_t topic_count, const struct target_member_events *events,
+    struct err *err)
+{
+	return t->ops->group_join(t, group, client_id, topics, topic_count, events, err);
+}
+
+static inline void
+target_group_released(struct target *t, struct target_member *m, const char *topic,
+    int32_t partition)
+{
+	t->ops->group_released(m, topic, partition);
+}
+
+static inline void
+target_group_leave(struct target *t, struct target_member *m)
+{
+	t->ops->group_leave(m);
+}
+
+static inline void
+target_admin(struct target *t, struct admin_call *c)
+{
+	t->ops->admin(t, c);
+}
+
+static inline void
+target_free(struct target *t)
+{
+	if (t != NULL)
+		t->ops->free(t);
+}
+
+/* Turns the loop until the call is finished. Returns 0, or -1 if c->err is set.
+ * Use with calls whose `done` is NULL. */
+int target_wait(struct target *t, struct call *c);
+
+/* --- backends -------------------------------------------------------------- */
+
+struct store_options;
+
+/* A store. Errors as store_open. */
+struct target *target_store_new(struct os *os, const char *dir, const struct store_options *o,
+    struct err *err);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * groups: consumer groups of a store without a daemon: committed offsets in
+ * __consumer_offsets, live members as locked files, claims on partitions.
+ * Protocol: share/doc/format.md section 4.
+ */
+#ifndef STORE_GROUPS_H
+#define STORE_GROUPS_H
+
+#include "store/store.h"
+
+struct group_offset {
+	char *topic; /* owned by the list */
+	int32_t partition;
+	int64_t offset;
+	int32_t leader_epoch; /* -1 unknown */
+	int64_t commit_time_ms;
+	char *metadata; /* owned; never NULL */
+};
+
+struct group_offsets {
+	struct group_offset *list; /* sorted by topic, partition */
+	size_t count, cap;
+};
+
+void group_offsets_release(struct group_offsets *o);
+int64_t group_offsets_get(const struct group_offsets *o, const char *topic, int32_t partition);
+
+/* All committed offsets of a group; none is an empty list, not an error. */
+int group_committed(struct store *s, const char *group, struct group_offsets *out,
+    struct err *err);
+
+/* Commits offsets in one durable batch (appended and synced when it returns).
+ * Makes __consumer_offsets if it is not there. GROUP names may be any non-empty
+ * UTF-8 (INVALID_GROUP_ID). */
+int group_commit(struct store *s, const char *group, const struct group_offset *offsets,
+    size_t count, struct err *err);
+
+/* Names of groups that have a committed offset, group metadata, or a live
+ * member; `each` is called once per name, sorted. */
+int group_list(struct store *s, int (*each)(void *ctx, const char *group), void *ctx,
+    struct err *err);
+
+/* Tombstones for everything of the group. NON_EMPTY_GROUP if it has live
+ * members, GROUP_ID_NOT_FOUND. */
+int group_delete(struct store *s, const char *group, struct err *err);
+
+/* Tombstones for some partitions of it (Kafka's OffsetDelete). */
+int group_delete_offsets(struct store *s, const char *group, const struct group_offset *which,
+    size_t count, struct err *err);
+
+/* --- members --------------------------------------------------------------- */
+
+struct group_member {
+	char id[23];     /* random, base64url */
+	char *client_id; /* owned */
+	int32_t pid;
+	char **topics; /* owned */
+	size_t topic_count;
+};
+
+struct group_members {
+	struct group_member *list; /* sorted by id; only the living */
+	size_t count, cap;
+};
+
+void group_members_release(struct group_members *m);
+
+/* Who lives now; removes the files of the dead. */
+int group_members(struct store *s, const char *group, struct group_members *out, struct err *err);
+
+/* This process as a member. Its claims are held until left. */
+struct membership;
+
+struct membership *membership_join(struct store *s, const char *group, const char *client_id,
+    const char *const *topics, size_t topic_count, struct err *err);
+
+/* Leaves: claims are let go; commits are the caller's affair, before. */
+void membership_leave(struct membership *m);
+
+const char *membership_id(const struct membership *m);
+
+struct membership_event {
+	enum { MEMBER_ASSIGNED, MEMBER_REVOKE } kind;
+	const char *topic; /* the membership's */
+	int32_t partition;
+};
+
+/* Looks at the members again if something may have changed (directory watch, or
+ * 250 ms since) and gives one event at a time: 1 with an event, 0 none, -1.
+ * ASSIGNED: the claim is held: read the committed offset, begin there. REVOKE:
+ * finish and commit the partition, then call membership_released. */
+int membership_poll(struct membership *m, struct membership_event *ev, struct err *err);
+void membership_released(struct membership *m, const char *topic, int32_t partition);
+
+/* Number of claims held, and of those wanted but still held by others. */
+void membership_counts(const struct membership *m, size_t *held, size_t *waiting);
+
+/* Range assignment: partitions of each topic over the members that want it,
+ * sorted by id, as Kafka's RangeAssignor. Pure. Returns the index of the member
+ * that should hold the partition, or -1. */
+int assign_range(const struct group_members *m, const char *topic, int32_t partition,
+    int32_t partition_count);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * image: what the metadata log says, as of some offset.
+ *
+ * A pure function of records: snapshot, then log, batch by batch. Tools replay
+ * it when they open a store; a broker replays it as the log grows. It knows the
+ * records (lib/wire) and nothing of files.
+ *
+ * Records between BeginTransaction and EndTransaction take effect at the end,
+ * those before AbortTransaction never. Unknown record types are an error, as in
+ * Kafka: a newer metadata.version must not be half understood.
+ */
+#ifndef STORE_IMAGE_H
+#define STORE_IMAGE_H
+
+#include "base/error.h"
+#include "base/map.h"
+#include "base/uuid.h"
+#include "log/batch.h"
+
+struct image_partition {
+	int32_t *replicas; /* owned; broker ids, preferred leader first */
+	size_t replica_count;
+	int32_t *isr;
+	size_t isr_count;
+	int32_t leader; /* -1: none */
+	int32_t leader_epoch;
+	int32_t partition_epoch;
+	bool exists; /* numbers are dense in practice, but records come one by one */
+};
+
+struct image_config {
+	char *name, *value; /* owned */
+};
+
+/* Configs of one resource, sorted by name. */
+struct image_configs {
+	struct image_config *list;
+	size_t count, cap;
+};
+
+struct image_topic {
+	char *name; /* owned */
+	struct uuid id;
+	struct image_partition *partitions;
+	int32_t partition_count; /* one past the highest number */
+	struct image_configs configs;
+};
+
+struct image_voter {
+	int32_t id;
+	struct uuid directory_id;
+};
+
+struct image_broker {
+	int32_t id;
+	int64_t epoch;
+	bool fenced;
+};
+
+struct image {
+	int64_t end_offset;       /* the next record to be applied */
+	int32_t epoch;            /* of the last batch applied */
+	struct map topics;        /* name -> struct image_topic, owned */
+	struct map topic_ids;     /* 16 bytes -> the same */
+	struct map configs;       /* resource type byte + name -> struct image_configs */
+	struct map features;      /* name -> level, as (void *)(intptr_t)(level + 1) */
+	struct image_voter *voters;
+	size_t voter_count;
+	struct image_broker *brokers;
+	size_t broker_count;
+	int64_t next_producer_id;
+	struct buf pending; /* records of an open metadata transaction, kept back */
+	bool in_transaction;
+};
+
+void image_init(struct image *im);
+void image_release(struct image *im);
+
+/* Applies one batch of the metadata log or of a snapshot. Batches that end below
+ * end_offset are passed over. On an error the image must be dropped. */
+int image_apply(struct image *im, const struct batch *b, struct err *err);
+
+const struct image_topic *image_topic(const struct image *im, const char *name);
+const struct image_topic *image_topic_by_id(const struct image *im, const struct uuid *id);
+
+/* NULL if the number is out of range or does not exist. */
+const struct image_partition *image_partition(const struct image_topic *t, int32_t number);
+
+/* A config that is set on the resource itself; NULL if not. Resource types are
+ * Kafka's: 2 topic, 4 broker (name "" is the cluster default), 32 group. */
+const char *image_config(const struct image *im, int8_t type, const char *resource,
+    const char *name);
+
+/* Level of a finalized feature, 0 if there is none. */
+int image_feature(const struct image *im, const char *name);
+
+/* Rule 11: 0 if this node is the only voter and the only replica of everything;
+ * else -1 with ERR_REFUSED and who else there is. */
+int image_is_sole(const struct image *im, int32_t node_id, struct err *err);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * store: a data directory, shared by processes without a daemon.
+ *
+ * It puts together the metadata log and its image, the partitions' logs, the
+ * checkpoints, and the sharing protocol of share/doc/format.md (locks, hints,
+ * what is looked at again under a lock). Everything here blocks: tools call it
+ * through lib/client's store target, mqd only uses the parts that are pure.
+ *
+ * It knows directories, topics and locks; it knows nothing of clients, batching,
+ * networks or the shell.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/error.h"
+#include "log/mlog.h"
+#include "log/reader.h"
+#include "os/os.h"
+#include "store/image.h"
+
+struct store;
+
+struct store_options {
+	bool create;             /* format the directory if it holds no store */
+	bool read_only;          /* never write, not even hints */
+	bool force_network;      /* write although it is on a network file system */
+	int64_t lock_wait_ms;    /* longest wait for a lock; -1 without limit */
+	int64_t disk_min_free;   /* refuse appends below; bytes */
+	bool auto_create_topics; /* auto.create.topics.enable */
+	int32_t num_partitions;  /* num.partitions, for topics made by producing */
+};
+
+void store_options_default(struct store_options *o);
+
+/* Opens the store in `dir` and reads its metadata. Takes no lock unless it
+ * formats. Errors: ERR_NOT_FOUND (no store here; a directory with foreign files
+ * is never formatted), ERR_CORRUPT, ERR_REFUSED, ERR_IO. */
+struct store *store_open(struct os *os, const char *dir, const struct store_options *options,
+    struct err *err);
+void store_free(struct store *s);
+
+const char *store_dir(const struct store *s);
+struct os *store_os(struct store *s);
+const struct uuid *store_cluster_id(const struct store *s);
+int32_t store_node_id(const struct store *s);
+
+/* The image as of the last refresh. Valid until the next call that takes a
+ * non-const store. */
+const struct image *store_image(const struct store *s);
+
+/* Reads what others have added to the metadata log; cheap if nothing. */
+int store_refresh(struct store *s, struct err *err);
+
+/* --- appending ------------------------------------------------------------- */
+
+/* Appends one sealed and checked batch to a partition: locks, looks again,
+ * appends, writes the hint, unlocks. Errors: UNKNOWN_TOPIC_OR_PARTITION,
+ * ERR_BUSY (lock wait over), ERR_REFUSED, ERR_NO_SPACE, ERR_IO, and mlog's. */
+int store_append(struct store *s, const char *topic, int32_t partition, uint8_t *bytes, size_t len,
+    struct mlog_appended *out, struct err *err);
+
+/* What must be synced so that everything this process has appended is durable:
+ * descriptors (at most `max`; the count is returned) that stay open until
+ * store_synced. Call store_synced with the outcome of the sync (0 or errno),
+ * on the same thread as all else; partitions whose sync failed take no more. */
+size_t store_unsynced(struct store *s, int *fds, size_t max);
+int store_synced(struct store *s, int result, struct err *err);
+
+/* The same, blocking, for all or for one partition. */
+int store_sync(struct store *s, struct err *err);
+int store_sync_partition(struct store *s, const char *topic, int32_t partition, struct err *err);
+
+/* --- reading --------------------------------------------------------------- */
+
+/* A lockless reader of a partition, at its log start; ERR_NOT_FOUND or
+ * UNKNOWN_TOPIC_OR_PARTITION. The caller frees it. A partition that has no
+ * directory yet is empty: NULL with err->code 0. */
+struct reader *store_reader(struct store *s, const char *topic, int32_t partition, struct err *err);
+
+/* Start and end of a partition; both are the log start if it has no directory. */
+int store_bounds(struct store *s, const char *topic, int32_t partition, int64_t *start,
+    int64_t *end, struct err *err);
+
+/* DIR/TOPIC-N, in a buffer of the store's that lives until the next call. */
+const char *store_partition_dir(struct store *s, const char *topic, int32_t partition);
+
+/* --- topics (admin.c) ------------------------------------------------------ */
+
+struct store_topic_spec {
+	const char *name;
+	int32_t partitions; /* -1: num.partitions */
+	const struct image_config *configs;
+	size_t config_count;
+};
+
+/* Each is one durable batch in the metadata log. Errors are Kafka's:
+ * TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS,
+ * UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, … */
+int store_create_topic(struct store *s, const struct store_topic_spec *spec, struct err *err);
+int store_delete_topic(struct store *s, const char *topic, struct err *err);
+int store_add_partitions(struct store *s, const char *topic, int32_t count, struct err *err);
+
+/* Sets configs; a NULL value takes the override away. */
+int store_alter_configs(struct store *s, const char *topic, const struct image_config *configs,
+    size_t count, struct err *err);
+
+/* Moves the log start of a partition up (DeleteRecords); -1 is the end. Gives
+ * the new start. OFFSET_OUT_OF_RANGE. */
+int store_trim(struct store *s, const char *topic, int32_t partition, int64_t offset,
+    int64_t *start, struct err *err);
+
+struct store_cleaned {
+	int64_t segments_deleted, bytes_deleted;
+	int64_t segments_compacted, bytes_before, bytes_after;
+};
+
+/* Runs retention and compaction on a partition now (mq-topics clean). */
+int store_clean(struct store *s, const char *topic, int32_t partition, struct store_cleaned *out,
+    struct err *err);
+
+/* Bytes on disk of a partition's directory, and number of segments. */
+int store_usage(struct store *s, const char *topic, int32_t partition, int64_t *bytes,
+    int64_t *segments, struct err *err);
+
+/* Kafka's rule for topic names: [a-zA-Z0-9._-], 1..249, not "." or "..". */
+bool topic_name_ok(const char *name);
+
+#endif
