@@ -219,6 +219,7 @@ test_buf(void)
 	buf_release(&b);
 	ok(b.data == NULL && b.len == 0 && b.cap == 0, "a released buf is empty");
 	ok(buf_extend(&b, 0) != NULL && b.len == 0, "an extent of nothing is no failure");
+	buf_i8(&b, 1);
 	ok(buf_reserve(&b, SIZE_MAX) == -1 && b.failed, "a length that would wrap fails");
 	buf_release(&b);
 }
@@ -229,7 +230,8 @@ test_buf_limit(void)
 	struct buf b = {.limit = 10};
 
 	buf_printf(&b, "%s", "0123456789");
-	ok(!b.failed && b.len == 10, "a buf may be filled up to its limit");
+	ok(b.cap <= 11, "a buf takes no more memory than its limit and a NUL");
+	ok(!b.failed && b.len == 10, "it may be filled up to its limit");
 	is_str(buf_cstr(&b), "0123456789", "buf_cstr's NUL is beyond the limit");
 	buf_i8(&b, 1);
 	ok(b.failed && b.len == 10, "one byte more fails and keeps the content");
@@ -255,7 +257,9 @@ test_arena(void)
 	for (size_t i = 1; i < 3000; i++) {
 		unsigned char *p = arena_alloc(&a, i);
 
-		aligned = aligned && p != NULL && (uintptr_t)p % _Alignof(max_align_t) == 0;
+		if (p == NULL)
+			abort();
+		aligned = aligned && (uintptr_t)p % _Alignof(max_align_t) == 0;
 		zeroed = zeroed && p[0] == 0 && memcmp(p, p + 1, i - 1) == 0;
 		memset(p, 0xa5, i);
 		if (i % 1000 == 0)

@@ -43,9 +43,11 @@ test_reallocarray(void *p, size_t count, size_t size)
 #define calloc test_calloc
 #define realloc test_realloc
 #define reallocarray test_reallocarray
+/* NOLINTBEGIN(bugprone-suspicious-include): on purpose */
 #include "base/arena.c"
 #include "base/bytes.c"
 #include "base/map.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 #include "tap.h"
 

@@ -281,6 +281,7 @@ test_glob(void)
 	ok(text_glob("\xff", "\xff") && !text_glob("\xff", "\xfe"),
 	    "malformed bytes match themselves");
 	ok(text_glob("?", "\xff"), "and count as a character each");
+	ok(!text_glob("*\xa9", "\u00e9"), "a star takes whole characters");
 	ok(!text_glob("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", many), "many stars end soon");
 }
 
