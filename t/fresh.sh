@@ -9,7 +9,7 @@
 # MQ_CACHE (~/.cache/mq) keeps the minimal system and the packages for a week.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
-top=$PWD logs=$PWD/build/fresh cache=${MQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mq}
+top=$PWD logs=$PWD/build/fresh cache=${MQ_CACHE:-$HOME/.cache/mq}
 base=$cache/bookworm.tar
 passed_on='^(([a-z]+|[A-Z]+)_(proxy|PROXY)|SSL_CERT_(FILE|DIR)|(CURL|REQUESTS)_CA_BUNDLE|PIP_[A-Z_]+|NODE_EXTRA_CA_CERTS|JAVA_TOOL_OPTIONS|MAVEN_[A-Z]+)='
 
@@ -144,7 +144,6 @@ if [ "${1-}" = --enter ]; then
 fi
 [ "$(id -u)" = 0 ] || { echo "Bail out! fresh.sh enters another system, which needs root"; exit 1; }
 sh share/deps/ensure fresh || { echo "Bail out! packages are missing"; exit 1; }
-# shellcheck disable=SC2016 # backquotes of Markdown
 mapfile -t commands < <(awk '/^```/ { if (fences++) exit; next } fences' README.md)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
