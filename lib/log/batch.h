@@ -21,8 +21,8 @@
 #include "base/error.h"
 #include "log/compress.h"
 
-#define BATCH_PREFIX 12   /* base offset and length: not counted in `length` */
-#define BATCH_HEADER 61   /* up to the first record */
+#define BATCH_PREFIX 12 /* base offset and length: not counted in `length` */
+#define BATCH_HEADER 61 /* up to the first record */
 #define BATCH_MAGIC 2
 
 /* Bits of the attributes. */
@@ -64,7 +64,7 @@ enum batch_fault {
 	BATCH_BAD_LENGTH, /* the length field cannot be: too small, or above BATCH_SIZE_MAX */
 	BATCH_BAD_MAGIC,  /* not version 2 (0 and 1 are Kafka's old formats) */
 	BATCH_BAD_CRC,
-	BATCH_BAD_HEADER,  /* negative counts or deltas, unknown attribute bits or codec */
+	BATCH_BAD_HEADER,  /* negative counts or deltas */
 	BATCH_BAD_RECORDS, /* the records do not parse or do not agree with the header */
 	BATCH_BAD_OFFSET,  /* offsets do not follow those before */
 };
@@ -77,6 +77,9 @@ enum batch_fault {
  * Beyond it a batch is a decompression bomb: BATCH_BAD_RECORDS. Reading is by
  * a sliding window, so this bounds time, not memory. */
 #define BATCH_INFLATED_MAX (1LL << 30)
+
+/* The largest record that is read, decompressed: what bounds the window. */
+#define RECORD_SIZE_MAX BATCH_SIZE_MAX
 
 /* "short", "length", "magic", "crc", "header", "records", "offset": the words
  * that mq-dump-log prints. */
@@ -94,6 +97,8 @@ batch_next_offset(const struct batch *b)
 	return b->base_offset + b->last_offset_delta + 1;
 }
 
+/* May be a number that no codec has: Kafka keeps such a batch as opaque as any
+ * other, so batch_check lets it pass; what opens the records refuses it. */
 static inline enum codec
 batch_codec(const struct batch *b)
 {
@@ -127,31 +132,42 @@ int32_t sequence_add(int32_t sequence, int32_t by);
 
 /* Decodes the header of what lies at `data` without looking at the records.
  * BATCH_OK: `b` is filled and all its bytes are within `len`. BATCH_SHORT: `b`
- * is filled as far as the header fits (size is 0 if not even the length does),
- * so that a caller can read `b->size` bytes and ask again. */
+ * is filled as far as whole fields fit, the rest is zero (size is 0 if not even
+ * the length fits), so that a caller can read `b->size` bytes and ask again.
+ * BATCH_BAD_LENGTH and BATCH_BAD_MAGIC are told as soon as their field is there;
+ * `b` is filled as far. Kafka's old formats (magic 0, 1) are BAD_MAGIC even
+ * where they are shorter than a header of version 2. */
 enum batch_fault batch_view(const void *data, size_t len, struct batch *b);
 
 /* Header only, for readers that have no more than `len` >= BATCH_HEADER bytes
  * of it in memory: as batch_view, but the records need not be there. */
 enum batch_fault batch_view_header(const void *data, size_t len, struct batch *b);
 
-/* Checks the checksum and that the header makes sense in itself. */
+/* Checks the checksum and that the header makes sense in itself. Attribute bits
+ * without a meaning are ignored, as Kafka ignores them. */
 enum batch_fault batch_check(const struct batch *b);
 
-/* Also opens the records and holds them against the header, as Kafka's
- * LogValidator does for a produced batch: lengths, offset deltas 0..n-1 when
- * `strict_offsets`, count, and nothing left over. */
+/* As batch_check; also opens the records and holds them against the header:
+ * lengths, count, nothing left over, offsets that rise within the batch's
+ * range. With `strict_offsets`, as Kafka's LogValidator wants it of a produced
+ * batch, the deltas are 0..n-1, n is last_offset_delta + 1 and at least 1. An
+ * unknown codec is BATCH_BAD_HEADER. `err` says what (UNSUPPORTED_COMPRESSION_TYPE
+ * for a codec, else ERR_CORRUPT); it is also how to tell a failure of ours
+ * (ERR_NOMEM, snappy not installed), which is BATCH_BAD_RECORDS too. */
 enum batch_fault batch_check_records(const struct batch *b, bool strict_offsets, struct err *err);
 
-/* Sets fields in place, in the bytes. The first two are outside the checksum;
- * batch_set_append_time rewrites max timestamp and type, and the checksum. */
+/* Sets fields in place, in the bytes of a whole batch. The first two are outside
+ * the checksum; batch_set_append_time rewrites max timestamp and type, and the
+ * checksum if either changed; batch_set_producer the producer's fields and the
+ * checksum. A view of the bytes must be taken anew. */
 void batch_set_base_offset(uint8_t *bytes, int64_t base_offset);
 void batch_set_leader_epoch(uint8_t *bytes, int32_t leader_epoch);
 void batch_set_append_time(uint8_t *bytes, int64_t timestamp);
 void batch_set_producer(uint8_t *bytes, int64_t id, int16_t epoch, int32_t base_sequence);
 
 /* Writes the header at `bytes` (BATCH_HEADER and more) from `b`, with length
- * from `size` and the checksum computed over the bytes that follow. */
+ * from `size` and the checksum computed over the bytes that follow. What `b`
+ * holds in `bytes`, `length`, `magic` and `crc` is not looked at. */
 void batch_seal(uint8_t *bytes, const struct batch *b);
 
 /* --- records --------------------------------------------------------------- */
@@ -163,20 +179,22 @@ struct record_header {
 	int32_t value_size; /* -1: null */
 };
 
-/* One record. Key, value and headers point into somebody's bytes. */
+/* One record. Key, value and headers point into somebody's bytes. Any negative
+ * size is null when read from disk, as in Kafka; here it is then -1. */
 struct record {
 	int64_t offset;
 	int64_t timestamp; /* ms; of the batch if it has log append time */
 	const uint8_t *key;
 	int32_t key_size; /* -1: null */
 	const uint8_t *value;
-	int32_t value_size;      /* -1: null */
+	int32_t value_size; /* -1: null */
 	int32_t header_count;
 	struct slice headers; /* encoded, without the count; see record_header_next */
 };
 
-/* Walks the headers: `at` starts as cursor_of(r->headers). Returns 1 with the
- * next one, 0 at the end, -1 if they are malformed. */
+/* Walks the headers: `at` starts as cursor_of(r->headers.data, r->headers.len).
+ * Returns 1 with the next one, 0 at the end, -1 if they are malformed, which
+ * those of a record from record_reader_next are not. */
 int record_header_next(struct cursor *at, struct record_header *h);
 
 /* Appends one encoded header, for building a record's `headers`. */
@@ -188,18 +206,23 @@ struct record_reader {
 	struct decompressor inflate;
 	struct buf window; /* inflated bytes that are not consumed yet */
 	size_t window_at;
-	struct cursor plain; /* the records, if not compressed */
-	int64_t inflated;    /* bytes so far */
-	int32_t left;        /* records still to come */
+	struct cursor plain;  /* the records, if not compressed */
+	int64_t inflated;     /* bytes so far */
+	int32_t left;         /* records still to come */
+	int32_t offset_delta; /* of the record last returned */
 };
 
 /* A zeroed reader may be opened again and again; it keeps its memory until
- * record_reader_release. The batch must outlive its use. Returns 0 or -1. */
+ * record_reader_release. The batch must be a whole view that outlives its use;
+ * its checksum is not looked at. Returns 0 or -1: as decompress_open. */
 int record_reader_open(struct record_reader *r, const struct batch *b, struct err *err);
 
 /* Returns 1 with the next record, whose slices live until the next call; 0
- * after the last; -1 if the bytes are bad (ERR_CORRUPT, text without offset of
- * the batch: the caller prefixes where). */
+ * after the last, when nothing is left over; -1 if the bytes are bad
+ * (ERR_CORRUPT, text without offset of the batch: the caller prefixes where) or
+ * memory is short; then close or open anew. What Kafka's DefaultRecord refuses
+ * is refused, and no more: offsets are not held against the header. A batch
+ * whose count is 0 has no records, whatever lies behind its header. */
 int record_reader_next(struct record_reader *r, struct record *rec, struct err *err);
 
 void record_reader_release(struct record_reader *r);
@@ -214,35 +237,48 @@ struct batch_builder {
 	struct batch head; /* what is known of the header so far */
 	enum codec codec;
 	int level;
+	int32_t last_delta; /* of the record last added, -1: none */
+	bool base_set;      /* by batch_builder_set_range */
 };
 
 void batch_builder_init(struct batch_builder *bb, enum codec codec, int level);
 void batch_builder_release(struct batch_builder *bb);
 
-/* Starts anew, keeps memory and codec. */
+/* Starts anew, keeps memory, codec and level; the head is as after init. */
 void batch_builder_reset(struct batch_builder *bb);
 
-/* Adds a record; its offset becomes base + count so far, record->offset is not
- * looked at. Returns 0, or -1: ERR_NOMEM, MESSAGE_TOO_LARGE above
- * BATCH_SIZE_MAX. */
+/* Adds a record; its offset becomes the last one's + 1 (the first's: the base),
+ * record->offset is not looked at. The first record's timestamp becomes the
+ * base timestamp, unless the head has BATCH_DELETE_HORIZON: then its
+ * base_timestamp, the horizon, was set by the caller. Returns 0, or -1 and the
+ * builder is as before: ERR_NOMEM, MESSAGE_TOO_LARGE above BATCH_SIZE_MAX. */
 int batch_builder_add(struct batch_builder *bb, const struct record *rec, struct err *err);
 
-/* Adds a record at a given offset, at or above the first one's: for compaction
- * and mirrors, which keep offsets. The first record sets the base offset. */
+/* Adds a record at a given offset, above the last one's: for compaction and
+ * mirrors, which keep offsets. The first record sets the base offset, unless
+ * batch_builder_set_range did. Also ERR_INVALID: an offset that does not rise,
+ * or more than 2^31 - 1 above the base. */
 int batch_builder_add_at(struct batch_builder *bb, const struct record *rec, struct err *err);
+
+/* Before the first record: the batch will span these offsets, whatever records
+ * it gets; compaction keeps the range of what it thins out, as Kafka does. A
+ * record beyond `last_offset` widens it. */
+void batch_builder_set_range(struct batch_builder *bb, int64_t base_offset, int64_t last_offset);
 
 /* Bytes that the batch would take now, uncompressed. */
 static inline size_t
 batch_builder_size(const struct batch_builder *bb)
 {
-	return bb->raw.len;
+	return bb->raw.len > 0 ? bb->raw.len : BATCH_HEADER;
 }
 
 /* Compresses and seals with what bb->head holds (base offset 0, epoch -1, no
  * producer, unless the caller set them there; attributes other than the codec
- * are taken from it). The bytes belong to the builder until its next reset.
- * Returns 0 and a view, or -1. An empty builder gives an empty batch with
- * head.last_offset_delta as the caller set it. */
+ * are taken from it; with log append time, max_timestamp too, so set it before
+ * finishing). The bytes belong to the builder until its next reset or add.
+ * Returns 0 and a view, or -1: as codec_compress, or MESSAGE_TOO_LARGE. An empty builder gives
+ * Kafka's empty batch: no codec, no delete horizon, base timestamp -1; max_timestamp and
+ * last_offset_delta as the caller set them. */
 int batch_builder_finish(struct batch_builder *bb, struct batch *out, struct err *err);
 
 #endif
