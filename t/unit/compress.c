@@ -112,7 +112,7 @@ test_round_trip(struct decompressor *d, enum codec codec, int level, size_t len,
 	ok(codec_compress(codec, level, text, len, &packed, &err) == 0 &&
 		memcmp(packed.data, "before", 6) == 0 &&
 		inflate_all(
-		    &d, codec, (struct slice){packed.data + 6, packed.len - 6}, piece, &out) == 0 &&
+		    d, codec, (struct slice){packed.data + 6, packed.len - 6}, piece, &out) == 0 &&
 		same(&out, text, len),
 	    "%s: %zu bytes come back, in reads of %zu, level %d", codec_name(codec), len, piece,
 	    level == CODEC_LEVEL_DEFAULT ? 0 : level);
@@ -187,13 +187,12 @@ test_flips(enum codec codec)
 		struct slice in = {packed.data, packed.len};
 
 		packed.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		/* Much of gzip's header, the first ten bytes, is free. */
-		if (inflate_all(&d, codec, in, 4096, &out) == 0 && bit >= 80)
+		if (inflate_all(&d, codec, in, 4096, &out) == 0 && !same(&out, text, len))
 			unseen++;
 		packed.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	if (codec == CODEC_GZIP)
-		is_int(unseen, 0, "gzip: every flipped bit of the data is seen");
+		is_int(unseen, 0, "gzip: no flipped bit gives other data");
 	ok(inflate_all(&d, codec, (struct slice){packed.data, packed.len}, 4096, &out) == 0 &&
 		same(&out, text, len),
 	    "%s: after %zu damaged streams a good one is read", codec_name(codec), packed.len * 8);
