@@ -1,12 +1,12 @@
 /*
- * The machine's loop: turns and timers, on libev. Timers are a list in order
- * of their due times; libev only bounds the wait.
+ * The machine's loop: turns and timers, on libev, which is only told how long
+ * to wait for the first timer.
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 
 #include "os/os_real_impl.h"
+#include "os/os_timers.h"
 
 /* libev may wake a few microseconds before our clock agrees. */
 #define WAIT_SLACK_S 0.00005
@@ -69,28 +69,14 @@ os_loop_release(struct os_real *r)
 void
 os_loop_timer_stop(struct os *os, struct os_timer *t)
 {
-	struct os_timer **at = &os_real_of(os)->timers;
-
-	if (!t->os_armed)
-		return;
-	while (*at != t)
-		at = &(*at)->os_next;
-	*at = t->os_next;
-	t->os_armed = false;
+	timers_remove(&os_real_of(os)->timers, t);
 }
 
 void
 os_loop_timer_start(struct os *os, struct os_timer *t, int64_t in_ms)
 {
-	struct os_timer **at = &os_real_of(os)->timers;
-
-	os_loop_timer_stop(os, t);
-	t->os_due_ns = os_mono_ns(os) + (in_ms > 0 ? in_ms : 0) * 1000000;
-	while (*at != NULL && (*at)->os_due_ns <= t->os_due_ns)
-		at = &(*at)->os_next;
-	t->os_next = *at;
-	*at = t;
-	t->os_armed = true;
+	timers_insert(
+	    &os_real_of(os)->timers, t, os_mono_ns(os) + (in_ms > 0 ? in_ms : 0) * 1000000);
 }
 
 /* Fires what was due when the turn came here: a timer that fires and is armed
@@ -106,8 +92,7 @@ fire_due(struct os_real *r)
 	now = os_mono_ns(&r->os);
 	while (r->timers != NULL && r->timers->os_due_ns < now) {
 		struct os_timer *t = r->timers;
-		r->timers = t->os_next;
-		t->os_armed = false;
+		timers_remove(&r->timers, t);
 		fired++;
 		t->fire(t);
 	}

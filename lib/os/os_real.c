@@ -143,8 +143,8 @@ os_real_new(struct err *err)
 }
 
 void
-os_real_set_note(struct os *os, void (*note)(void *ctx, enum os_level level, const char *text),
-    void *ctx)
+os_real_set_note(
+    struct os *os, void (*note)(void *ctx, enum os_level level, const char *text), void *ctx)
 {
 	struct os_real *r = os_real_of(os);
 

@@ -23,8 +23,8 @@ struct err;
 struct os *os_real_new(struct err *err);
 
 /* Where notes go; at first nowhere. The text ends without a newline. */
-void os_real_set_note(struct os *os, void (*note)(void *ctx, enum os_level level, const char *text),
-    void *ctx);
+void os_real_set_note(
+    struct os *os, void (*note)(void *ctx, enum os_level level, const char *text), void *ctx);
 
 /* One turn of the loop, as os_turn, that also ends when `fd` (a pipe, terminal,
  * socket or plain file) is ready for `poll_events` (POLLIN, POLLOUT or both).

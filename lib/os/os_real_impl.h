@@ -28,10 +28,10 @@ struct os_real {
 	struct ev_loop *loop;
 	ev_async async;
 	ev_timer until; /* ends the wait of a turn */
-	ev_io fd_io;    /* the descriptor of os_real_turn_fd */
+	ev_io fd_io;	/* the descriptor of os_real_turn_fd */
 	bool fd_ready;
 	atomic_bool woken;
-	int ran; /* completions in this turn */
+	int ran;		 /* completions in this turn */
 	struct os_timer *timers; /* by due time */
 
 	/* Watches: inotify_fd is -1 until the first. */
@@ -56,8 +56,7 @@ os_real_of(struct os *os)
 int os_file_open(struct os *os, const char *path, int flags);
 int os_file_close(struct os *os, int fd);
 ssize_t os_file_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset);
-int os_file_write_at(struct os *os, int fd, const struct iovec *iov, int iov_count,
-    int64_t offset);
+int os_file_write_at(struct os *os, int fd, const struct iovec *iov, int iov_count, int64_t offset);
 int os_file_truncate(struct os *os, int fd, int64_t size);
 int os_file_sync(struct os *os, int fd);
 int os_file_stat(struct os *os, int fd, struct os_stat *st);
@@ -66,8 +65,8 @@ int os_file_rename(struct os *os, const char *from, const char *to);
 int os_file_remove(struct os *os, const char *path);
 int os_file_mkdir(struct os *os, const char *path);
 int os_file_rmdir(struct os *os, const char *path);
-int os_file_list(struct os *os, const char *path, int (*each)(void *ctx, const char *name),
-    void *ctx);
+int os_file_list(
+    struct os *os, const char *path, int (*each)(void *ctx, const char *name), void *ctx);
 int os_file_sync_dir(struct os *os, const char *path);
 int os_file_space(struct os *os, const char *path, struct os_space *space);
 int os_file_lock(struct os *os, int fd, enum os_lock_kind kind);

@@ -9,8 +9,8 @@
 
 #include "os/os_real_impl.h"
 
-#define WATCH_EVENTS                                                                              \
-	(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |       \
+#define WATCH_EVENTS                                                                               \
+	(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |        \
 	    IN_MOVE_SELF)
 
 /* Directories that are told apart in one round; beyond, all are called. */

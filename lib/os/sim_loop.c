@@ -1,0 +1,329 @@
+/*
+ * A simulated process's time, chance and loop. A turn runs one event, drawn
+ * from those that are ready; when none is, time goes on to the next.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/os_sim_impl.h"
+#include "os/os_timers.h"
+
+#define SYNC_QUEUE SIM_WORKERS
+
+int64_t
+sim_mono_ns(struct os *os)
+{
+	return sim_of(os)->disk->now_ns;
+}
+
+int64_t
+sim_wall_ms(struct os *os)
+{
+	return sim_now_ms(sim_of(os)->disk);
+}
+
+void
+sim_random(struct os *os, void *data, size_t len)
+{
+	uint8_t *to = data;
+
+	for (size_t i = 0; i < len; i++)
+		to[i] = (uint8_t)sim_random_next(&sim_of(os)->random);
+}
+
+void
+sim_sleep_ms(struct os *os, int ms)
+{
+	struct sim_disk *disk = sim_of(os)->disk;
+
+	if (disk->settings.on_sleep != NULL)
+		disk->settings.on_sleep(disk->settings.on_sleep_ctx);
+	sim_advance_ms(disk, ms);
+}
+
+int
+sim_boot_id(struct os *os, char id[37])
+{
+	struct sim_os *s = sim_of(os);
+
+	if (s->dead) {
+		errno = EIO;
+		return -1;
+	}
+	snprintf(id, 37, "5eed5eed-0000-4000-8000-%012llx",
+	    (unsigned long long)(s->disk->boot & 0xffffffffffff));
+	return 0;
+}
+
+/* --- timers, jobs, watches ------------------------------------------------ */
+
+void
+sim_timer_start(struct os *os, struct os_timer *t, int64_t in_ms)
+{
+	struct sim_os *s = sim_of(os);
+
+	if (!s->dead)
+		timers_insert(&s->timers, t, s->disk->now_ns + (in_ms > 0 ? in_ms : 0) * 1000000);
+}
+
+void
+sim_timer_stop(struct os *os, struct os_timer *t)
+{
+	timers_remove(&sim_of(os)->timers, t);
+}
+
+static void
+queue_put(struct sim_os *s, struct sim_queue *q, struct os_job *job)
+{
+	if (s->dead)
+		return;
+	job->os_next = NULL;
+	if (q->head == NULL)
+		q->due_ns = s->disk->now_ns + (int64_t)s->disk->settings.sync_ms * 1000000;
+	*q->tail = job;
+	q->tail = &job->os_next;
+}
+
+void
+sim_work(struct os *os, unsigned worker, struct os_job *job)
+{
+	struct sim_os *s = sim_of(os);
+
+	queue_put(s, &s->queues[worker % SIM_WORKERS], job);
+}
+
+static void
+sync_run(struct os_job *job)
+{
+	struct os_sync *sync = job->ctx;
+
+	for (size_t i = 0; i < sync->fd_count && sync->result == 0; i++) {
+		struct sim_inode *inode = sim_inode_of(sim_of(sync->os_os), sync->fds[i]);
+		if (inode == NULL || disk_sync(inode) == -1)
+			sync->result = errno;
+	}
+}
+
+static void
+sync_done(struct os_job *job)
+{
+	struct os_sync *sync = job->ctx;
+
+	sync->done(sync);
+}
+
+void
+sim_sync_start(struct os *os, struct os_sync *sync)
+{
+	struct sim_os *s = sim_of(os);
+
+	sync->result = 0;
+	sync->os_os = os;
+	sync->os_job = (struct os_job){.run = sync_run, .done = sync_done, .ctx = sync};
+	queue_put(s, &s->queues[SYNC_QUEUE], &sync->os_job);
+}
+
+static int
+watch_error(const struct sim_os *s, const struct sim_place *at)
+{
+	if (at->inode == NULL)
+		return ENOENT;
+	if (!at->inode->is_dir)
+		return ENOTDIR;
+	return s->watch_count >= s->disk->settings.watches_max ? ENOSPC : 0;
+}
+
+int
+sim_watch_start(struct os *os, struct os_watch *w, const char *path)
+{
+	struct sim_os *s = sim_of(os);
+	struct sim_place at;
+
+	if (!s->dead && place_find(s->disk, path, &at) == -1)
+		return -1;
+	errno = s->dead ? EIO : watch_error(s, &at);
+	if (errno != 0)
+		return -1;
+	struct sim_watch *mine = calloc(1, sizeof(*mine));
+	if (mine == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	mine->watch = w;
+	mine->dir = at.inode;
+	inode_ref(at.inode);
+	LIST_INSERT_HEAD(&s->watches, mine, in_os);
+	s->watch_count++;
+	return 0;
+}
+
+static void
+watch_free(struct sim_os *s, struct sim_watch *w)
+{
+	LIST_REMOVE(w, in_os);
+	s->watch_count--;
+	inode_unref(w->dir);
+	free(w);
+}
+
+void
+sim_watch_stop(struct os *os, struct os_watch *w)
+{
+	struct sim_os *s = sim_of(os);
+	struct sim_watch *mine;
+
+	LIST_FOREACH (mine, &s->watches, in_os) {
+		if (mine->watch == w) {
+			watch_free(s, mine);
+			return;
+		}
+	}
+}
+
+void
+sim_changed(struct sim_disk *disk, struct sim_inode *dir)
+{
+	struct sim_os *s;
+	struct sim_watch *w;
+
+	LIST_FOREACH (s, &disk->processes, in_disk)
+		LIST_FOREACH (w, &s->watches, in_os)
+			if (w->dir == dir)
+				w->changed = true;
+}
+
+/* --- turns ---------------------------------------------------------------- */
+
+static bool
+queue_ready(const struct sim_os *s, int queue)
+{
+	const struct sim_queue *q = &s->queues[queue];
+
+	return q->head != NULL && (queue != SYNC_QUEUE || q->due_ns <= s->disk->now_ns);
+}
+
+/* One step of a queue's head: its work, or else its completion. Returns the
+ * completions run. */
+static int
+queue_step(struct sim_os *s, struct sim_queue *q)
+{
+	struct os_job *job = q->head;
+
+	if (!q->ran) {
+		q->ran = true;
+		job->run(job);
+		return 0;
+	}
+	q->ran = false;
+	q->head = job->os_next;
+	if (q->head == NULL)
+		q->tail = &q->head;
+	q->due_ns = s->disk->now_ns + (int64_t)s->disk->settings.sync_ms * 1000000;
+	job->done(job);
+	return 1;
+}
+
+static bool
+timer_ready(const struct sim_os *s)
+{
+	return s->timers != NULL && s->timers->os_due_ns <= s->disk->now_ns;
+}
+
+static size_t
+ready_count(const struct sim_os *s)
+{
+	const struct sim_watch *w;
+	size_t count = timer_ready(s);
+
+	for (int q = 0; q <= SYNC_QUEUE; q++)
+		count += queue_ready(s, q);
+	LIST_FOREACH (w, &s->watches, in_os)
+		count += w->changed;
+	return count;
+}
+
+/* Runs the `pick`th of the ready events. Returns the completions run. */
+static int
+ready_run(struct sim_os *s, size_t pick)
+{
+	struct sim_watch *w;
+
+	if (timer_ready(s) && pick-- == 0) {
+		struct os_timer *t = s->timers;
+		timers_remove(&s->timers, t);
+		t->fire(t);
+		return 1;
+	}
+	for (int q = 0; q <= SYNC_QUEUE; q++)
+		if (queue_ready(s, q) && pick-- == 0)
+			return queue_step(s, &s->queues[q]);
+	LIST_FOREACH (w, &s->watches, in_os) {
+		if (w->changed && pick-- == 0) {
+			w->changed = false;
+			w->watch->changed(w->watch);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* When the next event is due that time alone brings; INT64_MAX: never. */
+static int64_t
+next_due(const struct sim_os *s)
+{
+	const struct sim_queue *q = &s->queues[SYNC_QUEUE];
+	int64_t due = s->timers != NULL ? s->timers->os_due_ns : INT64_MAX;
+
+	return q->head != NULL && q->due_ns < due ? q->due_ns : due;
+}
+
+int
+sim_turn(struct os *os, int timeout_ms)
+{
+	struct sim_os *s = sim_of(os);
+	int64_t until =
+	    timeout_ms < 0 ? INT64_MAX : s->disk->now_ns + (int64_t)timeout_ms * 1000000;
+
+	while (!s->dead) {
+		size_t count = ready_count(s);
+		if (count > 0) {
+			int ran = ready_run(s, (size_t)(sim_random_next(&s->random) % count));
+			if (ran > 0)
+				return ran;
+			continue;
+		}
+		int64_t due = next_due(s);
+		if (due > until) {
+			s->disk->now_ns = until;
+			return 0;
+		}
+		if (due == INT64_MAX) {
+			errno = EDEADLK;
+			return -1;
+		}
+		s->disk->now_ns = due;
+	}
+	errno = EIO;
+	return -1;
+}
+
+void
+sim_loop_init(struct sim_os *s)
+{
+	for (int q = 0; q <= SYNC_QUEUE; q++)
+		s->queues[q].tail = &s->queues[q].head;
+}
+
+void
+sim_loop_release(struct sim_os *s)
+{
+	while (!LIST_EMPTY(&s->watches))
+		watch_free(s, LIST_FIRST(&s->watches));
+	while (s->timers != NULL)
+		timers_remove(&s->timers, s->timers);
+	for (int q = 0; q <= SYNC_QUEUE; q++)
+		s->queues[q].head = NULL;
+	sim_loop_init(s);
+}
