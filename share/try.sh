@@ -36,6 +36,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 141' PIPE
 cp "$input" "$dir/input"
 cd "$dir"
 count=$(wc -l <input)
