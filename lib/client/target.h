@@ -23,10 +23,10 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "log/batch.h"
-#include "log/producers.h"
 #include "os/os.h"
 
 struct target;
+struct aborted_txn; /* log/producers.h */
 
 struct call {
 	void (*done)(struct call *c); /* may be NULL: see target_wait */

@@ -1,0 +1,445 @@
+#include "client/producer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+
+/* What a record costs in a batch besides its bytes, at most: varints, counts. */
+#define RECORD_OVERHEAD_MAX 40
+
+/* A batch: first being filled, then under way. It owns its bytes. */
+struct flight {
+	struct produce_call call; /* first: completions come with it */
+	struct batch_builder builder;
+	struct producer_ack ack;
+	struct lane *lane;
+	struct flight *next; /* in the list of free ones */
+};
+
+/* One partition: the batch being filled, and how many are in flight. */
+struct lane {
+	struct producer *producer;
+	struct topic *topic;
+	int32_t partition;
+	struct flight *open; /* NULL if there is no record to send */
+	struct os_timer linger;
+	size_t in_flight;
+	bool waiting; /* paused: send what is open once nothing is in flight */
+};
+
+struct topic {
+	char *name;
+	struct lane *lanes;
+	int32_t count;
+	int32_t sticky; /* where records without a key go now; -1: draw anew */
+	int32_t turn;   /* of round robin */
+};
+
+struct producer {
+	struct target *target;
+	struct producer_config config;
+	struct map topics;  /* name -> struct topic */
+	struct topic *last; /* the one used last */
+	struct flight *free;
+	size_t in_flight;
+	struct err failure; /* what stopped it; code 0: nothing */
+};
+
+void
+producer_config_default(struct producer_config *c)
+{
+	*c = (struct producer_config){
+	    .acks = ACKS_ALL,
+	    .codec = CODEC_NONE,
+	    .level = CODEC_LEVEL_DEFAULT,
+	    .linger_ms = -1,
+	    .partitioner = PARTITION_MURMUR2,
+	};
+}
+
+struct producer *
+producer_new(struct target *t, const struct producer_config *c, struct err *err)
+{
+	struct producer *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
+	p->target = t;
+	p->config = *c;
+	if (p->config.batch_bytes == 0)
+		p->config.batch_bytes = t->batch_bytes;
+	map_init(&p->topics);
+	return p;
+}
+
+static void
+flight_free(struct flight *f)
+{
+	batch_builder_release(&f->builder);
+	free(f);
+}
+
+static void
+topic_free(struct producer *p, struct topic *t)
+{
+	for (int32_t i = 0; i < t->count; i++) {
+		os_timer_stop(p->target->os, &t->lanes[i].linger);
+		if (t->lanes[i].open != NULL)
+			flight_free(t->lanes[i].open);
+	}
+	free(t->lanes);
+	free(t->name);
+	free(t);
+}
+
+void
+producer_free(struct producer *p)
+{
+	if (p == NULL)
+		return;
+	/* Calls under way point into us. */
+	while (p->in_flight > 0)
+		os_turn(p->target->os, -1);
+	for (struct map_entry *e = NULL; (e = map_next(&p->topics, e)) != NULL;)
+		topic_free(p, e->value);
+	map_release(&p->topics);
+	while (p->free != NULL) {
+		struct flight *f = p->free;
+
+		p->free = f->next;
+		flight_free(f);
+	}
+	free(p);
+}
+
+bool
+producer_busy(const struct producer *p)
+{
+	return p->in_flight > 0;
+}
+
+/* --- a batch leaves, and comes back ---------------------------------------- */
+
+static void flight_done(struct call *call);
+
+/* Hands the open batch to the target. */
+static void
+lane_send(struct lane *l, bool urgent)
+{
+	struct producer *p = l->producer;
+	struct flight *f = l->open;
+	struct batch b;
+
+	l->waiting = false;
+	if (f == NULL || p->failure.code != 0)
+		return;
+	l->open = NULL;
+	if (l->topic->sticky == l->partition)
+		l->topic->sticky = -1;
+	os_timer_stop(p->target->os, &l->linger);
+	p->in_flight++;
+	l->in_flight++;
+	f->call = (struct produce_call){
+	    .call = {.done = flight_done},
+	    .topic = l->topic->name,
+	    .partition = l->partition,
+	    .acks = p->config.acks,
+	    .urgent = urgent,
+	    .base_offset = -1,
+	    .append_time = NO_TIMESTAMP,
+	};
+	f->ack.record_count = f->builder.head.record_count;
+	if (batch_builder_finish(&f->builder, &b, &f->call.call.err) == -1) {
+		flight_done(&f->call.call);
+		return;
+	}
+	f->ack.timestamp = b.base_timestamp;
+	/* A view is const; the memory is the builder's, and so ours. */
+	f->call.bytes = (uint8_t *)(uintptr_t)b.bytes;
+	f->call.len = (size_t)b.size;
+	target_produce(p->target, &f->call);
+}
+
+static void
+flight_done(struct call *call)
+{
+	struct flight *f = (struct flight *)call;
+	struct lane *l = f->lane;
+	struct producer *p = l->producer;
+
+	p->in_flight--;
+	l->in_flight--;
+	f->ack.base_offset = f->call.base_offset;
+	if (f->call.append_time != NO_TIMESTAMP)
+		f->ack.timestamp = f->call.append_time;
+	if (call->err.code == 0) {
+		if (p->config.acked != NULL)
+			p->config.acked(p->config.ctx, &f->ack);
+	} else if (p->config.failed == NULL ||
+	    !p->config.failed(p->config.ctx, &f->ack, &call->err)) {
+		if (p->failure.code == 0)
+			p->failure = call->err;
+	}
+	f->next = p->free;
+	p->free = f;
+	if (l->waiting && l->in_flight == 0)
+		lane_send(l, true);
+}
+
+static void
+lane_lingered(struct os_timer *t)
+{
+	lane_send(t->ctx, true);
+}
+
+/* --- topics and partitions ------------------------------------------------- */
+
+static struct topic *
+topic_new(struct producer *p, const char *name, size_t count, struct err *err)
+{
+	struct topic *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
+	t->name = strdup(name);
+	t->lanes = calloc(count, sizeof(*t->lanes));
+	t->count = (int32_t)count;
+	t->sticky = -1;
+	if (t->name == NULL || t->lanes == NULL ||
+	    map_put(&p->topics, name, strlen(name), t, NULL) == -1) {
+		free(t->name);
+		free(t->lanes);
+		free(t);
+		err_nomem(err);
+		return NULL;
+	}
+	for (int32_t i = 0; i < t->count; i++)
+		t->lanes[i] = (struct lane){
+		    .producer = p,
+		    .topic = t,
+		    .partition = i,
+		    .linger = {.fire = lane_lingered, .ctx = &t->lanes[i]},
+		};
+	return t;
+}
+
+/* Asks the target for a topic, which it may make. */
+static struct topic *
+topic_fetch(struct producer *p, const char *name, struct err *err)
+{
+	struct arena arena;
+	struct metadata_call mc = {
+	    .names = &name, .name_count = 1, .auto_create = true, .arena = &arena};
+	struct topic *t = NULL;
+
+	arena_init(&arena, 0);
+	target_metadata(p->target, &mc);
+	if (target_wait(p->target, &mc.call) == -1)
+		*err = mc.call.err;
+	else if (mc.topics[0].code != 0)
+		err_set(err, mc.topics[0].code, "topic %s: %s", name,
+		    err_name(mc.topics[0].code));
+	else
+		t = topic_new(p, name, mc.topics[0].partition_count, err);
+	arena_release(&arena);
+	return t;
+}
+
+static struct topic *
+topic_find(struct producer *p, const char *name, struct err *err)
+{
+	struct topic *t = p->last;
+
+	if (t != NULL && strcmp(t->name, name) == 0)
+		return t;
+	t = map_get(&p->topics, name, strlen(name));
+	if (t == NULL)
+		t = topic_fetch(p, name, err);
+	if (t != NULL)
+		p->last = t;
+	return t;
+}
+
+/* Uniform enough: counts are far below 2^32. */
+static int32_t
+draw(struct producer *p, int32_t count)
+{
+	uint32_t r;
+
+	os_random(p->target->os, &r, sizeof(r));
+	return (int32_t)(r % (uint32_t)count);
+}
+
+static int32_t
+choose(struct producer *p, struct topic *t, const struct record *rec)
+{
+	int32_t n = partition_for_key(p->config.partitioner, rec->key, rec->key_size, t->count);
+
+	if (n >= 0)
+		return n;
+	switch (p->config.partitioner) {
+	case PARTITION_RR:
+		n = t->turn;
+		t->turn = (t->turn + 1) % t->count;
+		return n;
+	case PARTITION_RANDOM:
+		return draw(p, t->count);
+	default:
+		/* Sticky: the same partition until its batch leaves. */
+		if (t->sticky == -1)
+			t->sticky = draw(p, t->count);
+		return t->sticky;
+	}
+}
+
+/* --- records come in ------------------------------------------------------- */
+
+/* Begins a batch, with the memory of one that is done if there is any. */
+static struct flight *
+flight_begin(struct producer *p, struct lane *l, int64_t input, struct err *err)
+{
+	struct flight *f = p->free;
+
+	if (f != NULL) {
+		p->free = f->next;
+		batch_builder_reset(&f->builder);
+	} else {
+		f = calloc(1, sizeof(*f));
+		if (f == NULL) {
+			err_nomem(err);
+			return NULL;
+		}
+		batch_builder_init(&f->builder, p->config.codec, p->config.level);
+	}
+	f->lane = l;
+	f->ack = (struct producer_ack){
+	    .topic = l->topic->name, .partition = l->partition, .first_input = input};
+	if (p->config.linger_ms >= 0)
+		os_timer_start(p->target->os, &l->linger, p->config.linger_ms);
+	return f;
+}
+
+/* Turns the loop until one more batch may be under way. */
+static int
+wait_for_room(struct producer *p, struct err *err)
+{
+	while (p->in_flight >= p->target->produce_calls_max && p->failure.code == 0)
+		os_turn(p->target->os, -1);
+	if (p->failure.code != 0) {
+		*err = p->failure;
+		return -1;
+	}
+	return 0;
+}
+
+static size_t
+record_room(const struct record *rec)
+{
+	return RECORD_OVERHEAD_MAX + rec->headers.len +
+	    (size_t)(rec->key_size > 0 ? rec->key_size : 0) +
+	    (size_t)(rec->value_size > 0 ? rec->value_size : 0);
+}
+
+static bool
+lane_full(const struct lane *l, size_t more)
+{
+	const struct producer_config *c = &l->producer->config;
+	const struct batch_builder *bb = &l->open->builder;
+
+	return batch_builder_size(bb) + more > c->batch_bytes ||
+	    (c->batch_records > 0 && bb->head.record_count >= c->batch_records);
+}
+
+int
+producer_send(struct producer *p, const char *topic, int32_t partition, const struct record *rec,
+    int64_t input, struct err *err)
+{
+	struct topic *t;
+	struct lane *l;
+
+	if (p->failure.code != 0) {
+		*err = p->failure;
+		return -1;
+	}
+	t = topic_find(p, topic, err);
+	if (t == NULL)
+		return -1;
+	if (partition >= t->count)
+		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
+		    "topic %s has no partition %d, only 0 to %d", topic, partition, t->count - 1);
+	l = &t->lanes[partition >= 0 ? partition : choose(p, t, rec)];
+	if (l->open != NULL && lane_full(l, record_room(rec))) {
+		lane_send(l, false);
+		if (wait_for_room(p, err) == -1)
+			return -1;
+	}
+	if (l->open == NULL && (l->open = flight_begin(p, l, input, err)) == NULL)
+		return -1;
+	if (batch_builder_add(&l->open->builder, rec, err) == -1)
+		return -1;
+	/* With the last record that fits, a batch need not wait for another. */
+	if (lane_full(l, 0)) {
+		lane_send(l, false);
+		return wait_for_room(p, err);
+	}
+	return 0;
+}
+
+/* Calls `each` for every partition that has a batch open. */
+static void
+each_open(struct producer *p, void (*each)(struct lane *l))
+{
+	for (struct map_entry *e = NULL; (e = map_next(&p->topics, e)) != NULL;) {
+		struct topic *t = e->value;
+
+		for (int32_t i = 0; i < t->count; i++)
+			if (t->lanes[i].open != NULL)
+				each(&t->lanes[i]);
+	}
+}
+
+static void
+lane_pause(struct lane *l)
+{
+	if (l->in_flight > 0)
+		l->waiting = true;
+	else
+		lane_send(l, true);
+}
+
+static void
+lane_flush(struct lane *l)
+{
+	lane_send(l, true);
+}
+
+void
+producer_pause(struct producer *p)
+{
+	/* With a linger of his own the user chose when batches leave. */
+	if (p->config.linger_ms < 0)
+		each_open(p, lane_pause);
+}
+
+int
+producer_flush(struct producer *p, struct err *err)
+{
+	struct call flush = {.done = NULL};
+
+	each_open(p, lane_flush);
+	target_flush(p->target, &flush);
+	if (target_wait(p->target, &flush) == -1 && p->failure.code == 0)
+		p->failure = flush.err;
+	while (p->in_flight > 0)
+		os_turn(p->target->os, -1);
+	if (p->failure.code != 0) {
+		*err = p->failure;
+		return -1;
+	}
+	return 0;
+}
