@@ -260,6 +260,7 @@ struct target_ops {
 	    const char *client_id, const char *const *topics, size_t topic_count,
 	    const struct target_member_events *events, struct err *err);
 	void (*group_released)(struct target_member *m, const char *topic, int32_t partition);
+	bool (*group_settled)(const struct target_member *m);
 	void (*group_leave)(struct target_member *m);
 	void (*admin)(struct target *t, struct admin_call *c);
 	void (*free)(struct target *t);
@@ -350,6 +351,14 @@ target_group_released(struct target *t, struct target_member *m, const char *top
     int32_t partition)
 {
 	t->ops->group_released(m, topic, partition);
+}
+
+/* True if the member holds exactly its share, as far as it knows: nothing is
+ * still to come from another member. */
+static inline bool
+target_group_settled(struct target *t, const struct target_member *m)
+{
+	return t->ops->group_settled(m);
 }
 
 static inline void

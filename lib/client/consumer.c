@@ -1,0 +1,574 @@
+#include "client/consumer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/consumer_impl.h"
+#include "log/producers.h"
+
+/* How often a follower looks for partitions that were added. */
+#define REFRESH_NS 1000000000LL
+
+/* With a group, the longest that a fetch may hold up a partition that another
+ * member waits for. */
+#define GROUP_WAIT_MS 100
+
+void
+consumer_config_default(struct consumer_config *c)
+{
+	*c = (struct consumer_config){
+	    .range = {.from = {.kind = POINT_STORED}, .to = {.kind = POINT_NONE}},
+	    .tail = -1,
+	    .client_id = "mq",
+	    .isolation = READ_COMMITTED,
+	};
+}
+
+struct consumer *
+consumer_new(struct target *t, const struct consumer_config *config, struct err *err)
+{
+	struct consumer *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
+	c->target = t;
+	c->config = *config;
+	return c;
+}
+
+void
+consumer_free(struct consumer *c)
+{
+	if (c == NULL)
+		return;
+	consumer_stop(c);
+	for (size_t i = 0; i < c->topic_count; i++) {
+		free(c->topics[i]->parts);
+		free(c->topics[i]->name);
+		free(c->topics[i]);
+	}
+	for (size_t i = 0; i < c->part_count; i++)
+		free(c->parts[i]);
+	free(c->topics);
+	free(c->parts);
+	free(c->asked);
+	record_reader_release(&c->reader);
+	free(c);
+}
+
+/* --- topics and partitions ------------------------------------------------- */
+
+static struct part *
+part_add(struct consumer *c, struct ctopic *t, int32_t number, struct err *err)
+{
+	struct part *p = calloc(1, sizeof(*p));
+	struct part **mine = realloc(t->parts, (t->part_count + 1) * sizeof(struct part *));
+
+	if (mine != NULL)
+		t->parts = mine;
+	if (c->part_count == c->part_cap) {
+		size_t cap = c->part_cap * 2 + 8;
+		struct part **all = realloc(c->parts, cap * sizeof(struct part *));
+		struct fetch_part **asked = realloc(c->asked, cap * sizeof(struct fetch_part *));
+
+		if (all != NULL)
+			c->parts = all;
+		if (asked != NULL)
+			c->asked = asked;
+		if (all != NULL && asked != NULL)
+			c->part_cap = cap;
+	}
+	if (p == NULL || mine == NULL || c->part_count == c->part_cap) {
+		free(p);
+		err_nomem(err);
+		return NULL;
+	}
+	*p = (struct part){
+	    .fetch = {.topic = t->name, .partition = number}, .topic = t, .to = -1, .committed = -1};
+	t->parts[t->part_count++] = p;
+	c->parts[c->part_count++] = p;
+	return p;
+}
+
+/* The topic as the target knows it. */
+static int
+ask_topic(struct consumer *c, const char *name, struct arena *arena,
+    const struct target_topic **out, struct err *err)
+{
+	struct metadata_call mc = {.names = &name, .name_count = 1, .arena = arena};
+
+	target_metadata(c->target, &mc);
+	if (target_wait(c->target, &mc.call) == -1) {
+		*err = mc.call.err;
+		return -1;
+	}
+	if (mc.topics[0].code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no topic %s", name);
+	if (mc.topics[0].code != 0)
+		return err_set(err, mc.topics[0].code, "topic %s: %s", name,
+		    err_name(mc.topics[0].code));
+	*out = &mc.topics[0];
+	return 0;
+}
+
+static struct ctopic *
+topic_add(struct consumer *c, const char *name, struct err *err)
+{
+	struct ctopic *t = calloc(1, sizeof(*t));
+	struct ctopic **list =
+	    realloc(c->topics, (c->topic_count + 1) * sizeof(struct ctopic *));
+
+	if (list != NULL)
+		c->topics = list;
+	if (t != NULL)
+		t->name = strdup(name);
+	if (t == NULL || list == NULL || t->name == NULL) {
+		free(t);
+		err_nomem(err);
+		return NULL;
+	}
+	c->topics[c->topic_count++] = t;
+	return t;
+}
+
+int
+consumer_add(struct consumer *c, const char *topic, const int32_t *partitions,
+    size_t partition_count, struct err *err)
+{
+	const struct target_topic *found;
+	struct ctopic *t;
+	struct arena arena;
+	int ret = -1;
+
+	arena_init(&arena, 0);
+	if (ask_topic(c, topic, &arena, &found, err) == -1 ||
+	    (t = topic_add(c, topic, err)) == NULL)
+		goto out;
+	t->all = partitions == NULL;
+	if (t->all)
+		partition_count = found->partition_count;
+	for (size_t i = 0; i < partition_count; i++) {
+		int32_t n = t->all ? found->partitions[i].number : partitions[i];
+
+		if (n < 0 || (size_t)n >= found->partition_count) {
+			err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
+			    "topic %s has no partition %d, only 0 to %zu", topic, n,
+			    found->partition_count - 1);
+			goto out;
+		}
+		if (part_add(c, t, n, err) == NULL)
+			goto out;
+	}
+	ret = 0;
+out:
+	arena_release(&arena);
+	return ret;
+}
+
+static struct part *
+part_find(const struct consumer *c, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < c->part_count; i++)
+		if (c->parts[i]->fetch.partition == partition &&
+		    (c->parts[i]->fetch.topic == topic ||
+		        strcmp(c->parts[i]->fetch.topic, topic) == 0))
+			return c->parts[i];
+	return NULL;
+}
+
+/* A follower takes in partitions that were added, from their beginning. */
+static int
+refresh(struct consumer *c, struct err *err)
+{
+	int64_t now = os_mono_ns(c->target->os);
+
+	if (now - c->refreshed_ns < REFRESH_NS)
+		return 0;
+	c->refreshed_ns = now;
+	for (size_t i = 0; i < c->topic_count; i++) {
+		struct ctopic *t = c->topics[i];
+		const struct target_topic *found;
+		struct arena arena;
+		int ret;
+
+		if (!t->all)
+			continue;
+		arena_init(&arena, 0);
+		ret = ask_topic(c, t->name, &arena, &found, err);
+		for (size_t n = t->part_count; ret == 0 && n < found->partition_count; n++) {
+			struct part *p = part_add(c, t, (int32_t)n, err);
+
+			if (p == NULL)
+				ret = -1;
+			else if (c->member == NULL)
+				p->state = PART_READING;
+		}
+		arena_release(&arena);
+		if (ret == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the group ------------------------------------------------------------- */
+
+static void
+on_assigned(void *ctx, const char *topic, int32_t partition)
+{
+	struct consumer *c = ctx;
+	struct part *p = part_find(c, topic, partition);
+	struct err err;
+
+	/* A partition that was added since; or one that -p leaves out. */
+	if (p == NULL) {
+		for (size_t i = 0; i < c->topic_count && p == NULL; i++)
+			if (strcmp(c->topics[i]->name, topic) == 0 && c->topics[i]->all)
+				p = part_add(c, c->topics[i], partition, &err);
+		if (p == NULL)
+			return;
+	}
+	p->state = PART_STARTING;
+}
+
+static void
+on_revoke(void *ctx, const char *topic, int32_t partition)
+{
+	struct consumer *c = ctx;
+	struct part *p = part_find(c, topic, partition);
+
+	if (p != NULL && p->state != PART_IDLE)
+		p->state = PART_REVOKING;
+	else
+		target_group_released(c->target, c->member, topic, partition);
+}
+
+static void
+on_failed(void *ctx, const struct err *err)
+{
+	struct consumer *c = ctx;
+
+	c->failure = *err;
+}
+
+static int
+join(struct consumer *c, struct err *err)
+{
+	const char **names = calloc(c->topic_count + 1, sizeof(*names));
+	struct target_member_events events = {
+	    .assigned = on_assigned, .revoke = on_revoke, .failed = on_failed, .ctx = c};
+
+	if (names == NULL)
+		return err_nomem(err);
+	for (size_t i = 0; i < c->topic_count; i++)
+		names[i] = c->topics[i]->name;
+	c->member = target_group_join(c->target, c->config.group, c->config.client_id, names,
+	    c->topic_count, &events, err);
+	free(names);
+	return c->member == NULL ? -1 : 0;
+}
+
+int
+consumer_start(struct consumer *c, struct err *err)
+{
+	c->refreshed_ns = os_mono_ns(c->target->os);
+	if (consumer_resolve_ends(c, c->parts, c->part_count, err) == -1)
+		return -1;
+	c->started = true;
+	if (c->config.group != NULL)
+		return join(c, err);
+	if (consumer_resolve_starts(c, c->parts, c->part_count, err) == -1)
+		return -1;
+	for (size_t i = 0; i < c->part_count; i++)
+		c->parts[i]->state = PART_READING;
+	return 0;
+}
+
+/* Starts what was assigned and gives back what was taken, outside of any
+ * callback. */
+static int
+settle_group(struct consumer *c, struct err *err)
+{
+	if (c->failure.code != 0) {
+		*err = c->failure;
+		return -1;
+	}
+	for (size_t i = 0; i < c->part_count; i++) {
+		struct part *p = c->parts[i];
+
+		if (p->state == PART_REVOKING) {
+			if (c->config.revoked != NULL)
+				c->config.revoked(c->config.ctx, p->fetch.topic,
+				    p->fetch.partition);
+			if (consumer_commit(c, err) == -1)
+				return -1;
+			target_forget(c->target, &p->fetch);
+			p->state = PART_IDLE;
+			target_group_released(c->target, c->member, p->fetch.topic,
+			    p->fetch.partition);
+		} else if (p->state == PART_STARTING) {
+			if (consumer_resolve_starts(c, &p, 1, err) == -1)
+				return -1;
+			p->told_end = false;
+			p->state = PART_READING;
+		}
+	}
+	return 0;
+}
+
+/* --- delivering ------------------------------------------------------------ */
+
+bool
+part_is_aborted(const struct part *p, const struct batch *b)
+{
+	if (!batch_is_transactional(b))
+		return false;
+	for (size_t i = 0; i < p->fetch.aborted_count; i++) {
+		const struct aborted_txn *a = &p->fetch.aborted[i];
+
+		if (a->producer_id == b->producer_id && a->first_offset <= b->base_offset &&
+		    b->base_offset <= a->last_offset)
+			return true;
+	}
+	return false;
+}
+
+/* Gives the records of a batch out. 1: go on; 0: stop or at the end; -1. */
+static int
+deliver(struct consumer *c, struct part *p, const struct batch *b, int64_t position,
+    struct err *err)
+{
+	struct consumed where = {
+	    .topic = p->fetch.topic, .partition = p->fetch.partition, .batch = b};
+	struct record rec;
+	int got, told;
+
+	if (batch_is_control(b) || part_is_aborted(p, b))
+		return 1;
+	if (record_reader_open(&c->reader, b, err) == -1)
+		return -1;
+	while ((got = record_reader_next(&c->reader, &rec, err)) == 1) {
+		if (rec.offset < position)
+			continue;
+		if (p->to >= 0 && rec.offset >= p->to)
+			return 1;
+		if (p->skip > 0) {
+			p->skip--;
+			continue;
+		}
+		told = c->config.record(c->config.ctx, &where, &rec);
+		if (told >= 0)
+			p->delivered = rec.offset + 1;
+		if (told != 0) {
+			c->stopped = true;
+			p->fetch.offset = p->delivered;
+			return 0;
+		}
+	}
+	return got == -1 ? -1 : 1;
+}
+
+/* An error of one partition: passed over with -E, healed, or for the caller. */
+static int
+part_error(struct consumer *c, struct part *p, struct err *err)
+{
+	if (err->code == ERR_OFFSET_OUT_OF_RANGE && p->fetch.offset < p->fetch.log_start) {
+		os_note(c->target->os, OS_WARN,
+		    "%s-%d: offsets %lld to %lld are no longer there; going on at %lld",
+		    p->fetch.topic, p->fetch.partition, (long long)p->fetch.offset,
+		    (long long)p->fetch.log_start - 1, (long long)p->fetch.log_start);
+		p->fetch.offset = p->fetch.log_start;
+		return 0;
+	}
+	if (c->config.skip_errors && (err->code == ERR_CORRUPT || err->code == ERR_CORRUPT_MESSAGE)) {
+		if (c->config.damage != NULL)
+			c->config.damage(c->config.ctx, p->fetch.topic, p->fetch.partition, err);
+		return 0;
+	}
+	return -1;
+}
+
+static void
+check_end(struct consumer *c, struct part *p)
+{
+	bool done = p->to >= 0 && p->fetch.offset >= p->to;
+
+	if ((done || p->fetch.offset >= p->fetch.end) && !p->told_end) {
+		p->told_end = true;
+		if (c->config.at_end != NULL)
+			c->config.at_end(c->config.ctx, p->fetch.topic, p->fetch.partition,
+			    p->fetch.offset);
+	}
+	if (done) {
+		target_forget(c->target, &p->fetch);
+		p->state = PART_DONE;
+	}
+}
+
+/* One batch of one partition. 1: there was something; 0: nothing; -1. */
+static int
+step_part(struct consumer *c, struct part *p, size_t *budget, struct err *err)
+{
+	int64_t position = p->fetch.offset;
+	struct batch b;
+	int got;
+
+	if (p->to >= 0 && position >= p->to) {
+		check_end(c, p);
+		return 1;
+	}
+	if (!p->fetch.ready)
+		return 0;
+	got = target_next(c->target, &p->fetch, &b, err);
+	if (got == 1) {
+		p->told_end = false;
+		*budget -= (size_t)b.size < *budget ? (size_t)b.size : *budget;
+		got = deliver(c, p, &b, position, err) == -1 ? -1 : 1;
+	}
+	if (got == -1)
+		return part_error(c, p, err) == -1 ? -1 : 1;
+	check_end(c, p);
+	return got;
+}
+
+/* Asks for more of every partition that is read. */
+static int
+fetch(struct consumer *c, int timeout_ms, struct err *err)
+{
+	struct fetch_call call = {
+	    .parts = c->asked, .max_wait_ms = timeout_ms, .isolation = c->config.isolation};
+
+	for (size_t i = 0; i < c->part_count; i++)
+		if (c->parts[i]->state == PART_READING)
+			c->asked[call.part_count++] = &c->parts[i]->fetch;
+	if (call.part_count == 0) {
+		os_turn(c->target->os, timeout_ms);
+		return 0;
+	}
+	target_fetch(c->target, &call);
+	if (target_wait(c->target, &call.call) == 0)
+		return 0;
+	*err = call.call.err;
+	return -1;
+}
+
+static bool
+is_over(const struct consumer *c)
+{
+	if (c->stopped)
+		return true;
+	if (c->member != NULL && !target_group_settled(c->target, c->member))
+		return false;
+	for (size_t i = 0; i < c->part_count; i++) {
+		const struct part *p = c->parts[i];
+
+		if (p->state == PART_IDLE ? p->to < 0 : p->state != PART_DONE)
+			return false;
+	}
+	return true;
+}
+
+int
+consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err)
+{
+	bool any = false;
+
+	os_turn(c->target->os, 0);
+	if (settle_group(c, err) == -1)
+		return -1;
+	for (size_t idle = 0; idle < c->part_count && budget > 0 && !c->stopped;) {
+		struct part *p = c->parts[c->turn++ % c->part_count];
+		int got = p->state == PART_READING ? step_part(c, p, &budget, err) : 0;
+
+		if (got == -1)
+			return -1;
+		idle = got == 1 ? 0 : idle + 1;
+		any |= got == 1;
+	}
+	if (is_over(c))
+		return 0;
+	if (budget == 0)
+		return 1;
+	if (c->member != NULL && timeout_ms > GROUP_WAIT_MS)
+		timeout_ms = GROUP_WAIT_MS;
+	if (fetch(c, any ? 0 : timeout_ms, err) == -1 || refresh(c, err) == -1)
+		return -1;
+	return 1;
+}
+
+/* --- committing ------------------------------------------------------------ */
+
+void
+consumer_handled(struct consumer *c, const char *topic, int32_t partition, int64_t offset)
+{
+	struct part *p = part_find(c, topic, partition);
+
+	if (p != NULL && offset + 1 > p->handled)
+		p->handled = offset + 1;
+}
+
+/* What may be committed: past what follows the last handled record without
+ * being anybody's, such as control batches; -1 if that is nothing new. */
+static int64_t
+part_to_commit(const struct part *p)
+{
+	int64_t at = p->handled;
+
+	if (p->state != PART_READING && p->state != PART_REVOKING && p->state != PART_DONE)
+		return -1;
+	if (p->handled >= p->delivered && p->fetch.offset > at)
+		at = p->fetch.offset;
+	if (p->to >= 0 && at > p->to)
+		at = p->to;
+	return at > p->committed && (at > 0 || p->committed >= 0) ? at : -1;
+}
+
+int
+consumer_commit(struct consumer *c, struct err *err)
+{
+	struct group_position *pos;
+	struct commit_call call;
+	size_t n = 0;
+	int ret = 0;
+
+	if (c->config.group == NULL || !c->started)
+		return 0;
+	pos = calloc(c->part_count + 1, sizeof(*pos));
+	if (pos == NULL)
+		return err_nomem(err);
+	for (size_t i = 0; i < c->part_count; i++)
+		if (part_to_commit(c->parts[i]) >= 0)
+			pos[n++] = (struct group_position){
+			    .topic = c->parts[i]->fetch.topic,
+			    .partition = c->parts[i]->fetch.partition,
+			    .offset = part_to_commit(c->parts[i]),
+			    .leader_epoch = -1,
+			    .commit_time_ms = -1,
+			};
+	if (n > 0) {
+		call = (struct commit_call){.group = c->config.group,
+		    .member = c->member,
+		    .positions = pos,
+		    .position_count = n};
+		target_commit(c->target, &call);
+		ret = target_wait(c->target, &call.call);
+		if (ret == -1)
+			*err = call.call.err;
+	}
+	for (size_t i = 0; i < n && ret == 0; i++)
+		part_find(c, pos[i].topic, pos[i].partition)->committed = pos[i].offset;
+	free(pos);
+	return ret;
+}
+
+void
+consumer_stop(struct consumer *c)
+{
+	for (size_t i = 0; i < c->part_count; i++)
+		target_forget(c->target, &c->parts[i]->fetch);
+	if (c->member != NULL)
+		target_group_leave(c->target, c->member);
+	c->member = NULL;
+	c->started = false;
+}

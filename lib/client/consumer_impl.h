@@ -1,0 +1,62 @@
+/* What consumer.c and consumer_range.c share; for nobody else. */
+#ifndef CLIENT_CONSUMER_IMPL_H
+#define CLIENT_CONSUMER_IMPL_H
+
+#include "client/consumer.h"
+
+enum part_state {
+	PART_IDLE,     /* another member's, or not started */
+	PART_STARTING, /* ours; its start must be resolved */
+	PART_READING,
+	PART_REVOKING, /* to be committed and released */
+	PART_DONE,     /* its range is at its end */
+};
+
+/* One partition of a consumer. */
+struct part {
+	struct fetch_part fetch; /* first; fetch.offset is the position */
+	struct ctopic *topic;
+	enum part_state state;
+	int64_t to;        /* exclusive; -1: follow */
+	int64_t delivered; /* one past the last record given out */
+	int64_t handled;   /* one past the last record dealt with */
+	int64_t committed; /* as of the last commit */
+	int64_t skip;      /* records to pass over still (--tail) */
+	bool told_end;
+};
+
+struct ctopic {
+	char *name;
+	struct part **parts; /* sorted by number; only those asked for */
+	size_t part_count;
+	bool all; /* also partitions that are added later */
+};
+
+struct consumer {
+	struct target *target;
+	struct consumer_config config;
+	struct ctopic **topics;
+	size_t topic_count;
+	struct part **parts; /* of all topics, in the order in which they take turns */
+	size_t part_count, part_cap;
+	size_t turn;
+	struct fetch_part **asked; /* room for a fetch */
+	struct target_member *member;
+	struct record_reader reader;
+	struct err failure; /* from a group event */
+	int64_t refreshed_ns;
+	bool stopped; /* a callback said so */
+	bool started;
+};
+
+/* Resolves the ends of the ranges of parts[0..count): part->to. */
+int consumer_resolve_ends(struct consumer *c, struct part **parts, size_t count, struct err *err);
+
+/* Resolves where to begin: part->fetch.offset and what follows from it. */
+int consumer_resolve_starts(struct consumer *c, struct part **parts, size_t count,
+    struct err *err);
+
+/* True if a batch belongs to an aborted transaction of the part. */
+bool part_is_aborted(const struct part *p, const struct batch *b);
+
+#endif
