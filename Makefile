@@ -25,7 +25,10 @@ LDLIBS   += -lev -lz -llz4 -lzstd -ljansson -lbsd -ldl
 sources   = $(wildcard $(addsuffix /*.c,$(1)))
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 programs  = $(patsubst %.c,$(BUILD)/%,$(call sources,$(1)))
-LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client lib/cli)
+WIREGEN  := $(BUILD)/gen/wire_gen.h $(BUILD)/gen/wire_gen.c
+SCHEMAS  := $(sort $(wildcard lib/wire/schema/*/*.txt))
+LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client lib/cli) \
+            $(BUILD)/gen/wire_gen.o
 LIBTEST  := $(call objects,t/lib t/sim)
 TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c))
 UNIT     := $(call programs,t/unit)
@@ -69,9 +72,20 @@ fresh:
 deps:
 	@sh share/deps/ensure build check
 
-# How each kind of thing is made. A change of flags makes everything anew.
-$(BUILD)/%.o: %.c $(BUILD)/flags
+# Messages: a host program turns the schemas into structs and field tables.
+HOSTCC   ?= cc
+$(BUILD)/wire-gen: $(wildcard lib/wire/gen/*.[ch])
 	@mkdir -p $(@D)
+	$(HOSTCC) -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(if $(WERROR),-Werror) -o $@ $(filter %.c,$^)
+$(WIREGEN) &: $(BUILD)/wire-gen $(SCHEMAS)
+	@mkdir -p $(BUILD)/gen
+	$(BUILD)/wire-gen wire $(BUILD)/gen $(SCHEMAS)
+
+# How each kind of thing is made. A change of flags makes everything anew.
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(WIREGEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/t/%.o: private CPPFLAGS += -It -It/unit
 %.a:

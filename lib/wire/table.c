@@ -1,0 +1,220 @@
+/* Field tables: sizes, defaults, lookups. */
+#include "wire/table.h"
+
+#include <assert.h>
+#include <string.h>
+
+size_t
+wire_item_size(const struct wire_field *f)
+{
+	static const uint8_t sizes[] = {
+	    [WIRE_BOOL] = sizeof(bool),
+	    [WIRE_INT8] = 1,
+	    [WIRE_INT16] = 2,
+	    [WIRE_UINT16] = 2,
+	    [WIRE_INT32] = 4,
+	    [WIRE_UINT32] = 4,
+	    [WIRE_INT64] = 8,
+	    [WIRE_FLOAT64] = sizeof(double),
+	    [WIRE_UUID] = sizeof(struct uuid),
+	    [WIRE_STRING] = sizeof(struct wire_str),
+	    [WIRE_BYTES] = sizeof(struct wire_bytes),
+	    [WIRE_RECORDS] = sizeof(struct wire_bytes),
+	};
+
+	return f->type == WIRE_STRUCT ? f->fields->size : sizes[f->type];
+}
+
+size_t
+wire_fixed_size(enum wire_type type)
+{
+	static const uint8_t sizes[] = {
+	    [WIRE_BOOL] = 1,
+	    [WIRE_INT8] = 1,
+	    [WIRE_INT16] = 2,
+	    [WIRE_UINT16] = 2,
+	    [WIRE_INT32] = 4,
+	    [WIRE_UINT32] = 4,
+	    [WIRE_INT64] = 8,
+	    [WIRE_FLOAT64] = 8,
+	    [WIRE_UUID] = 16,
+	    [WIRE_STRUCT] = 0,
+	};
+
+	return sizes[type];
+}
+
+/* Stores the number of an integer field, which the generator has range-checked. */
+static void
+put_default_int(const struct wire_field *f, void *at)
+{
+	uint64_t v = (uint64_t)f->default_int;
+
+	switch ((enum wire_type)f->type) {
+	case WIRE_BOOL:
+		*(bool *)at = v != 0;
+		break;
+	case WIRE_INT8:
+		*(uint8_t *)at = (uint8_t)v;
+		break;
+	case WIRE_INT16:
+	case WIRE_UINT16:
+		*(uint16_t *)at = (uint16_t)v;
+		break;
+	case WIRE_INT32:
+	case WIRE_UINT32:
+		*(uint32_t *)at = (uint32_t)v;
+		break;
+	case WIRE_INT64:
+		*(uint64_t *)at = v;
+		break;
+	default:
+		assert(!"an integer type");
+	}
+}
+
+void
+wire_init_field(const struct wire_field *f, void *msg)
+{
+	void *at = wire_at_mut(f, msg);
+	int32_t empty = f->default_null ? -1 : 0;
+
+	if (f->array) {
+		struct wire_array a = {NULL, empty};
+
+		memcpy(at, &a, sizeof(a));
+		return;
+	}
+	switch ((enum wire_type)f->type) {
+	case WIRE_STRUCT:
+		wire_init_struct(f->fields, at);
+		if (f->nullable.max >= f->nullable.min)
+			*(bool *)((char *)msg + f->null_offset) = f->default_null;
+		break;
+	case WIRE_STRING:
+		*(struct wire_str *)at = (struct wire_str){f->default_null ? NULL : "", empty};
+		break;
+	case WIRE_BYTES:
+	case WIRE_RECORDS:
+		*(struct wire_bytes *)at = (struct wire_bytes){NULL, empty};
+		break;
+	case WIRE_UUID:
+		*(struct uuid *)at = uuid_zero;
+		break;
+	case WIRE_FLOAT64:
+		*(double *)at = f->default_float;
+		break;
+	default:
+		put_default_int(f, at);
+	}
+}
+
+void
+wire_init_struct(const struct wire_struct *s, void *msg)
+{
+	static const struct wire_tags none = {NULL, 0};
+
+	for (int i = 0; i < s->field_count; i++)
+		wire_init_field(&s->fields[i], msg);
+	memcpy((char *)msg + s->tags_offset, &none, sizeof(none));
+}
+
+void
+wire_init(const struct wire_schema *s, void *msg)
+{
+	memset(msg, 0, s->body->size);
+	wire_init_struct(s->body, msg);
+}
+
+static bool
+struct_is_default(const struct wire_struct *s, const void *msg)
+{
+	struct wire_tags tags;
+
+	for (int i = 0; i < s->field_count; i++)
+		if (!wire_is_default(&s->fields[i], msg))
+			return false;
+	memcpy(&tags, (const char *)msg + s->tags_offset, sizeof(tags));
+	return tags.len == 0;
+}
+
+static bool
+number_is_default(const struct wire_field *f, const void *at)
+{
+	uint64_t want = 0;
+
+	put_default_int(f, &want);
+	return memcmp(&want, at, wire_fixed_size(f->type)) == 0;
+}
+
+bool
+wire_is_default(const struct wire_field *f, const void *msg)
+{
+	const void *at = wire_at(f, msg);
+	int32_t empty = f->default_null ? -1 : 0;
+
+	if (f->array)
+		return wire_array_at(f, msg).count == empty;
+	switch ((enum wire_type)f->type) {
+	case WIRE_STRUCT:
+		if (wire_struct_is_null(f, msg) || f->default_null)
+			return wire_struct_is_null(f, msg) && f->default_null;
+		return struct_is_default(f->fields, at);
+	case WIRE_STRING:
+		return ((const struct wire_str *)at)->len == empty;
+	case WIRE_BYTES:
+	case WIRE_RECORDS:
+		return ((const struct wire_bytes *)at)->len == empty;
+	case WIRE_UUID:
+		return uuid_is_zero(at);
+	case WIRE_FLOAT64:
+		return memcmp(at, &f->default_float, sizeof(double)) == 0;
+	default:
+		return number_is_default(f, at);
+	}
+}
+
+int
+wire_bad_version(const struct wire_schema *s, int version, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED_VERSION, "%s: version %d, want %d to %d", s->name, version,
+	    s->versions.min, s->versions.max);
+}
+
+const struct wire_schema *
+wire_table_find(const struct wire_table *t, int key)
+{
+	return key >= 0 && key < t->count ? t->schemas[key] : NULL;
+}
+
+struct wire_str
+wire_str_of(const char *s)
+{
+	return s ? wire_str_of_mem(s, strlen(s)) : wire_str_null();
+}
+
+struct wire_str
+wire_str_of_mem(const char *data, size_t len)
+{
+	assert(len <= INT32_MAX);
+	return (struct wire_str){data, (int32_t)len};
+}
+
+struct wire_bytes
+wire_bytes_of(const void *data, size_t len)
+{
+	assert(len <= INT32_MAX);
+	return (struct wire_bytes){data, (int32_t)len};
+}
+
+bool
+wire_str_equal(struct wire_str a, struct wire_str b)
+{
+	return a.len == b.len && (a.len <= 0 || memcmp(a.data, b.data, (size_t)a.len) == 0);
+}
+
+bool
+wire_str_is(struct wire_str a, const char *s)
+{
+	return wire_str_equal(a, wire_str_of(s));
+}
