@@ -12,27 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-
-enum point_kind {
-	POINT_NONE,      /* not given */
-	POINT_BEGINNING,
-	POINT_END,
-	POINT_STORED,    /* the group's committed offset */
-	POINT_OFFSET,    /* value: the offset */
-	POINT_AFTER,     /* value: so many offsets after the beginning */
-	POINT_BEFORE,    /* value: so many offsets before the end */
-	POINT_TIME,      /* value: ms since 1970; the first record at or after it */
-};
-
-struct point {
-	enum point_kind kind;
-	int64_t value;
-};
-
-struct range {
-	struct point from; /* POINT_NONE: the reader's default */
-	struct point to;   /* exclusive; POINT_NONE: without end */
-};
+#include "base/range.h"
 
 #define RANGE_INIT {{POINT_NONE, 0}, {POINT_NONE, 0}}
 

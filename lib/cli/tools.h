@@ -39,7 +39,7 @@ enum option_long {
 
 /* Choices, in the order in which their tables name them. */
 enum choice_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-enum choice_acks { ACKS_ALL, ACKS_1, ACKS_0 };
+enum choice_acks { CHOICE_ACKS_ALL, CHOICE_ACKS_1, CHOICE_ACKS_0 };
 enum choice_partitioner {
 	PARTITIONER_MURMUR2,
 	PARTITIONER_CRC32,

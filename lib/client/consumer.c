@@ -17,7 +17,6 @@ void
 consumer_config_default(struct consumer_config *c)
 {
 	*c = (struct consumer_config){
-	    .range = {.from = {.kind = POINT_STORED}, .to = {.kind = POINT_NONE}},
 	    .tail = -1,
 	    .client_id = "mq",
 	    .isolation = READ_COMMITTED,

@@ -10,28 +10,8 @@
 #ifndef CLIENT_CONSUMER_H
 #define CLIENT_CONSUMER_H
 
+#include "base/range.h"
 #include "client/target.h"
-
-/* One end of a range, unresolved. */
-enum point_kind {
-	POINT_EARLIEST,
-	POINT_LATEST,
-	POINT_STORED,     /* the group's committed offset */
-	POINT_OFFSET,     /* value */
-	POINT_FROM_START, /* value records after the beginning */
-	POINT_FROM_END,   /* value records before the end */
-	POINT_TIME,       /* value ms: the first record at or after it */
-	POINT_NONE,       /* no end: follow */
-};
-
-struct point {
-	enum point_kind kind;
-	int64_t value;
-};
-
-struct consumer_range {
-	struct point from, to;
-};
 
 /* Where a record came from. */
 struct consumed {
@@ -41,7 +21,7 @@ struct consumed {
 };
 
 struct consumer_config {
-	struct consumer_range range;
+	struct range range; /* from POINT_NONE: stored with a group, else beginning */
 	bool stop_at_end;     /* -e: the end as of the start */
 	int64_t tail;         /* --tail N: the last N records of each partition; -1 off */
 	const char *group;    /* NULL: none */

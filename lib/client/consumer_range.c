@@ -98,22 +98,22 @@ static int64_t
 point_offset(struct point p, const struct bounds *b)
 {
 	switch (p.kind) {
-	case POINT_EARLIEST:
+	case POINT_NONE:
+	case POINT_BEGINNING:
 	case POINT_STORED: /* nothing stored: from the beginning */
 		return b->start;
-	case POINT_LATEST:
+	case POINT_END:
 		return b->end;
 	case POINT_OFFSET:
 		return p.value;
-	case POINT_FROM_START:
+	case POINT_AFTER:
 		return add(b->start, p.value);
-	case POINT_FROM_END:
+	case POINT_BEFORE:
 		return p.value > b->end - b->start ? b->start : b->end - p.value;
 	case POINT_TIME:
 		return b->at_time == -1 ? b->end : b->at_time;
-	case POINT_NONE:
-		break;
 	}
+	assert(!"a point of no kind");
 	return -1;
 }
 
@@ -213,6 +213,8 @@ int
 consumer_resolve_starts(struct consumer *c, struct part **parts, size_t count, struct err *err)
 {
 	struct point from = c->config.range.from;
+	bool from_stored = c->config.group != NULL &&
+	    (from.kind == POINT_STORED || from.kind == POINT_NONE);
 	struct bounds *b = calloc(count + 1, sizeof(*b));
 	int64_t *stored = calloc(count + 1, sizeof(*stored));
 	int ret = 0;
@@ -223,7 +225,7 @@ consumer_resolve_starts(struct consumer *c, struct part **parts, size_t count, s
 		ret = ask_bounds(c, parts, count, from, b, err);
 	for (size_t i = 0; i < count && stored != NULL; i++)
 		stored[i] = -1;
-	if (ret == 0 && from.kind == POINT_STORED && c->config.group != NULL)
+	if (ret == 0 && from_stored)
 		ret = ask_committed(c, parts, count, stored, err);
 	for (size_t i = 0; i < count && ret == 0; i++) {
 		struct part *p = parts[i];
