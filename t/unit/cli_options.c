@@ -72,7 +72,7 @@ choices(void)
 	struct err err;
 
 	parse(&o, &tool_produce, "-a1 --partitioner=rr", &err);
-	is_int(options_choice(&o, 'a', ACKS_ALL), ACKS_1, "a choice by letter");
+	is_int(options_choice(&o, 'a', CHOICE_ACKS_ALL), CHOICE_ACKS_1, "a choice by letter");
 	is_int(options_choice(&o, OPT_PARTITIONER, -1), PARTITIONER_RR, "a choice by name");
 	is_int(options_choice(&o, 'z', 7), 7, "not given");
 	options_release(&o);
