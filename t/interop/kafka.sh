@@ -2,7 +2,7 @@
 # kafka.sh (sourced): runs the pinned Apache Kafka, its tools and its broker.
 #
 #   kafka_tool CLASS [ARG...]      one tool's main class in a JVM of its own
-#   kafka_java CLASS [ARG...]      one of our programs, t/interop/CLASS.java
+#   kafka_java CLASS [ARG...]      one of our programs, t/{interop,data}/CLASS.java
 #   kafka_dump_log [OPT...] FILE...   DumpLogSegments on the files: its text
 #   kafka_batch <LINES             many tools in one JVM, each stdout in a file
 #   kafka_format DIR [KEY=VALUE...] [--OPTION...]   format an empty directory
@@ -43,11 +43,11 @@ _kafka_compile()
 {
 	local src tmp
 
-	for src in "$_kafka_here"/*.java; do
+	for src in "$_kafka_here"/*.java "$_kafka_here"/../data/*.java; do
 		[ "$KAFKA_HOME/classes/$(basename "$src" .java).class" -nt "$src" ] && continue
 		tmp=$(mktemp -d "$KAFKA_HOME/classes.XXXXXX") || return
 		mkdir -p "$KAFKA_HOME/classes"
-		javac -nowarn -cp "$(_kafka_classpath)" -d "$tmp" "$src" &&
+		javac -nowarn -Xlint:-removal -cp "$(_kafka_classpath)" -sourcepath "$_kafka_here" -d "$tmp" "$src" &&
 			find "$tmp" -name '*.class' -exec mv -f -t "$KAFKA_HOME/classes" {} +
 		set -- $?
 		rm -rf "$tmp"
@@ -127,6 +127,7 @@ _kafka_configure()
 		share.coordinator.state.topic.replication.factor=1
 		share.coordinator.state.topic.min.isr=1
 		group.initial.rebalance.delay.ms=0
+		log.cleaner.dedupe.buffer.size=2097152
 		broker.heartbeat.interval.ms=500
 		broker.session.timeout.ms=4000
 	PROPERTIES
@@ -224,7 +225,7 @@ _kafka_signal()
 		[ "$SECONDS" -lt "$deadline" ] || return 1
 		sleep 0.05
 	done
-	wait "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null || : # not always our child; its status says nothing
 	rm -f "$dir.kafka/pid"
 }
 
