@@ -1,0 +1,651 @@
+/* Faults by countdown, over another os. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/os_fault.h"
+
+/* The worker that syncs, so that a test's sets keep their order. */
+#define SYNC_WORKER 3
+
+enum fd_flags { FD_OPEN = 1, FD_WRITTEN = 2, FD_SYNC_FAILED = 4 };
+
+struct fault_os {
+	struct os os;
+	struct os *inner;
+	pthread_mutex_t mutex; /* guards the rest: workers make calls too */
+	struct fault_plan plan;
+	uint64_t seen; /* calls of the plan's kinds */
+	uint64_t fired;
+	const char *where;
+	uint64_t counts[FAULT_CALL_KINDS];
+	bool dead;
+	uint8_t *fds; /* flags by descriptor */
+	size_t fd_cap, open_count;
+};
+
+static const char *const call_names[FAULT_CALL_KINDS] = {"open", "open (create)", "close",
+    "close (written)", "read_at", "write_at", "truncate", "sync", "stat", "lock", "rename",
+    "remove", "mkdir", "rmdir", "list", "sync_dir", "space", "boot_id", "watch_start"};
+
+/* What becomes of a call. */
+enum verdict { PASS, PART, PASS_THEN_DIE, PART_THEN_DIE, FAILED, DEAD };
+
+static struct fault_os *
+fault_of(struct os *os)
+{
+	return (struct fault_os *)(void *)os;
+}
+
+/* --- descriptors ---------------------------------------------------------- */
+
+static int
+fd_flags(struct fault_os *f, int fd)
+{
+	int flags;
+
+	pthread_mutex_lock(&f->mutex);
+	flags = fd >= 0 && (size_t)fd < f->fd_cap ? f->fds[fd] : 0;
+	pthread_mutex_unlock(&f->mutex);
+	return flags;
+}
+
+static void
+fd_set_flag(struct fault_os *f, int fd, int flag)
+{
+	pthread_mutex_lock(&f->mutex);
+	if (fd >= 0 && (size_t)fd < f->fd_cap && f->fds[fd] != 0)
+		f->fds[fd] |= (uint8_t)flag;
+	pthread_mutex_unlock(&f->mutex);
+}
+
+/* Takes a new descriptor in. Returns it, or -1 (ENOMEM), closed again. */
+static int
+fd_opened(struct fault_os *f, int fd)
+{
+	bool known = true;
+
+	if (fd == -1)
+		return -1;
+	pthread_mutex_lock(&f->mutex);
+	if ((size_t)fd >= f->fd_cap) {
+		size_t cap = ((size_t)fd + 1) * 2;
+		uint8_t *fds = realloc(f->fds, cap);
+		known = fds != NULL;
+		if (known) {
+			memset(fds + f->fd_cap, 0, cap - f->fd_cap);
+			f->fds = fds;
+			f->fd_cap = cap;
+		}
+	}
+	if (known) {
+		f->fds[fd] = FD_OPEN;
+		f->open_count++;
+	}
+	pthread_mutex_unlock(&f->mutex);
+	if (known)
+		return fd;
+	os_close(f->inner, fd);
+	errno = ENOMEM;
+	return -1;
+}
+
+static void
+fd_closed(struct fault_os *f, int fd)
+{
+	pthread_mutex_lock(&f->mutex);
+	if (fd >= 0 && (size_t)fd < f->fd_cap && f->fds[fd] != 0) {
+		f->fds[fd] = 0;
+		f->open_count--;
+	}
+	pthread_mutex_unlock(&f->mutex);
+}
+
+/* --- the gate ------------------------------------------------------------- */
+
+static void
+die(struct fault_os *f)
+{
+	pthread_mutex_lock(&f->mutex);
+	f->dead = true;
+	for (size_t fd = 0; fd < f->fd_cap; fd++)
+		if (f->fds[fd] != 0)
+			os_close(f->inner, (int)fd);
+	if (f->fd_cap > 0)
+		memset(f->fds, 0, f->fd_cap);
+	f->open_count = 0;
+	pthread_mutex_unlock(&f->mutex);
+}
+
+static bool
+is_dead(struct fault_os *f)
+{
+	bool dead;
+
+	pthread_mutex_lock(&f->mutex);
+	dead = f->dead;
+	pthread_mutex_unlock(&f->mutex);
+	return dead;
+}
+
+/* Counts a call. True if the plan's fault happens at it. */
+static bool
+count(struct fault_os *f, enum fault_call call)
+{
+	int index = __builtin_ctz((unsigned)call);
+	bool now = false;
+
+	pthread_mutex_lock(&f->mutex);
+	f->counts[index]++;
+	if (!f->dead && f->plan.calls & (unsigned)call) {
+		f->seen++;
+		now = f->seen == f->plan.at || (f->plan.sticky && f->seen > f->plan.at);
+	}
+	if (now && f->fired++ == 0)
+		f->where = call_names[index];
+	pthread_mutex_unlock(&f->mutex);
+	return now;
+}
+
+static enum verdict
+dead_now(struct fault_os *f)
+{
+	if (!is_dead(f))
+		die(f);
+	errno = EIO;
+	return DEAD;
+}
+
+static enum verdict
+gate(struct fault_os *f, enum fault_call call)
+{
+	const struct fault_plan *plan = &f->plan;
+	bool is_write = call == FAULT_WRITE;
+	bool now = count(f, call);
+
+	if (is_dead(f))
+		return dead_now(f);
+	if (!now)
+		return PASS;
+	switch (plan->kind) {
+	case FAULT_HOOK:
+		plan->hook(plan->ctx);
+		return PASS;
+	case FAULT_DIE_AFTER:
+		return PASS_THEN_DIE;
+	case FAULT_DIE_DURING:
+		return is_write ? PART_THEN_DIE : dead_now(f);
+	case FAULT_DIE_BEFORE:
+		return dead_now(f);
+	case FAULT_SHORT:
+		errno = plan->error != 0 ? plan->error : ENOSPC;
+		return is_write ? PART : FAILED;
+	case FAULT_FAIL:
+		break;
+	}
+	errno = plan->error != 0 ? plan->error : EIO;
+	return FAILED;
+}
+
+/* The end of a call that was made: its result, unless the process dies now. */
+static int
+leave(struct fault_os *f, enum verdict v, int result)
+{
+	if (v == PASS)
+		return result;
+	dead_now(f);
+	return -1;
+}
+
+static bool
+is_made(enum verdict v)
+{
+	return v == PASS || v == PASS_THEN_DIE;
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+static int
+fault_open(struct os *os, const char *path, int flags)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, flags & (OS_CREATE | OS_TRUNC) ? FAULT_CREATE : FAULT_OPEN);
+
+	if (!is_made(v))
+		return -1;
+	return leave(f, v, fd_opened(f, os_open(f->inner, path, flags)));
+}
+
+static int
+fault_close(struct os *os, int fd)
+{
+	struct fault_os *f = fault_of(os);
+	bool written = fd_flags(f, fd) & FD_WRITTEN;
+	enum verdict v = gate(f, written ? FAULT_CLOSE_WRITTEN : FAULT_CLOSE);
+	int why = errno;
+
+	if (v == DEAD)
+		return -1;
+	fd_closed(f, fd);
+	int r = os_close(f->inner, fd);
+	if (v == FAILED) {
+		errno = why;
+		return -1;
+	}
+	return leave(f, v, r);
+}
+
+static ssize_t
+fault_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_READ);
+
+	if (!is_made(v))
+		return -1;
+	ssize_t n = os_read_at(f->inner, fd, data, len, offset);
+	return v == PASS ? n : leave(f, v, -1);
+}
+
+/* Writes the part of a write that the plan lets through. */
+static void
+write_part(struct fault_os *f, int fd, const struct iovec *iov, int iov_count, int64_t offset)
+{
+	size_t len = 0, part = f->plan.bytes;
+
+	for (int i = 0; i < iov_count; i++)
+		len += iov[i].iov_len;
+	if (part == 0 || part > len)
+		part = len / 2;
+	for (; part > 0; iov++) {
+		size_t n = iov->iov_len < part ? iov->iov_len : part;
+		if (os_write_at(f->inner, fd, iov->iov_base, n, offset) == -1)
+			return;
+		offset += (int64_t)n;
+		part -= n;
+	}
+}
+
+static int
+fault_write_at(struct os *os, int fd, const struct iovec *iov, int iov_count, int64_t offset)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_WRITE);
+	int why = errno;
+
+	fd_set_flag(f, fd, FD_WRITTEN);
+	if (v == PART || v == PART_THEN_DIE) {
+		write_part(f, fd, iov, iov_count, offset);
+		errno = why;
+		return v == PART ? -1 : leave(f, v, -1);
+	}
+	if (!is_made(v))
+		return -1;
+	return leave(f, v, os_writev_at(f->inner, fd, iov, iov_count, offset));
+}
+
+static int
+fault_truncate(struct os *os, int fd, int64_t size)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_TRUNCATE);
+
+	fd_set_flag(f, fd, FD_WRITTEN);
+	return is_made(v) ? leave(f, v, os_truncate(f->inner, fd, size)) : -1;
+}
+
+static int
+fault_sync(struct os *os, int fd)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_SYNC);
+
+	if (v == FAILED)
+		fd_set_flag(f, fd, FD_SYNC_FAILED);
+	if (!is_made(v))
+		return -1;
+	if (fd_flags(f, fd) & FD_SYNC_FAILED)
+		return leave(f, v, 0);
+	return leave(f, v, os_sync(f->inner, fd));
+}
+
+static int
+fault_stat(struct os *os, int fd, struct os_stat *st)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_STAT);
+
+	return is_made(v) ? leave(f, v, os_stat(f->inner, fd, st)) : -1;
+}
+
+static int
+fault_lock(struct os *os, int fd, enum os_lock_kind kind)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_LOCK);
+
+	return is_made(v) ? leave(f, v, os_lock(f->inner, fd, kind)) : -1;
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+static int
+fault_stat_path(struct os *os, const char *path, struct os_stat *st)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_STAT);
+
+	return is_made(v) ? leave(f, v, os_stat_path(f->inner, path, st)) : -1;
+}
+
+static int
+fault_rename(struct os *os, const char *from, const char *to)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_RENAME);
+
+	return is_made(v) ? leave(f, v, os_rename(f->inner, from, to)) : -1;
+}
+
+static int
+fault_remove(struct os *os, const char *path)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_REMOVE);
+
+	return is_made(v) ? leave(f, v, os_remove(f->inner, path)) : -1;
+}
+
+static int
+fault_mkdir(struct os *os, const char *path)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_MKDIR);
+
+	return is_made(v) ? leave(f, v, os_mkdir(f->inner, path)) : -1;
+}
+
+static int
+fault_rmdir(struct os *os, const char *path)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_RMDIR);
+
+	return is_made(v) ? leave(f, v, os_rmdir(f->inner, path)) : -1;
+}
+
+static int
+fault_list(struct os *os, const char *path, int (*each)(void *ctx, const char *name), void *ctx)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_LIST);
+
+	return is_made(v) ? leave(f, v, os_list(f->inner, path, each, ctx)) : -1;
+}
+
+static int
+fault_sync_dir(struct os *os, const char *path)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_SYNC_DIR);
+
+	return is_made(v) ? leave(f, v, os_sync_dir(f->inner, path)) : -1;
+}
+
+static int
+fault_space(struct os *os, const char *path, struct os_space *space)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_SPACE);
+
+	return is_made(v) ? leave(f, v, os_space(f->inner, path, space)) : -1;
+}
+
+/* --- time, chance, the loop ----------------------------------------------- */
+
+static int64_t
+fault_mono_ns(struct os *os)
+{
+	return os_mono_ns(fault_of(os)->inner);
+}
+
+static int64_t
+fault_wall_ms(struct os *os)
+{
+	return os_wall_ms(fault_of(os)->inner);
+}
+
+static void
+fault_random(struct os *os, void *data, size_t len)
+{
+	os_random(fault_of(os)->inner, data, len);
+}
+
+static void
+fault_sleep_ms(struct os *os, int ms)
+{
+	os_sleep_ms(fault_of(os)->inner, ms);
+}
+
+static int
+fault_boot_id(struct os *os, char id[37])
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_BOOT_ID);
+
+	return is_made(v) ? leave(f, v, os_boot_id(f->inner, id)) : -1;
+}
+
+static int
+fault_turn(struct os *os, int timeout_ms)
+{
+	struct fault_os *f = fault_of(os);
+	int ran = is_dead(f) ? 0 : os_turn(f->inner, timeout_ms);
+
+	if (is_dead(f)) {
+		errno = EIO;
+		return -1;
+	}
+	return ran;
+}
+
+static void
+fault_timer_start(struct os *os, struct os_timer *t, int64_t in_ms)
+{
+	struct fault_os *f = fault_of(os);
+
+	if (!is_dead(f))
+		os_timer_start(f->inner, t, in_ms);
+}
+
+static void
+fault_timer_stop(struct os *os, struct os_timer *t)
+{
+	os_timer_stop(fault_of(os)->inner, t);
+}
+
+static void
+fault_work(struct os *os, unsigned worker, struct os_job *job)
+{
+	struct fault_os *f = fault_of(os);
+
+	if (!is_dead(f))
+		os_work(f->inner, worker, job);
+}
+
+static void
+sync_run(struct os_job *job)
+{
+	struct os_sync *s = job->ctx;
+
+	for (size_t i = 0; i < s->fd_count && s->result == 0; i++)
+		if (os_sync(s->os_os, s->fds[i]) == -1)
+			s->result = errno;
+}
+
+static void
+sync_done(struct os_job *job)
+{
+	struct os_sync *s = job->ctx;
+
+	if (!is_dead(fault_of(s->os_os)))
+		s->done(s);
+}
+
+static void
+fault_sync_start(struct os *os, struct os_sync *s)
+{
+	s->result = 0;
+	s->os_os = os;
+	s->os_job = (struct os_job){.run = sync_run, .done = sync_done, .ctx = s};
+	fault_work(os, SYNC_WORKER, &s->os_job);
+}
+
+static int
+fault_watch_start(struct os *os, struct os_watch *w, const char *path)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_WATCH);
+
+	return is_made(v) ? leave(f, v, os_watch_start(f->inner, w, path)) : -1;
+}
+
+static void
+fault_watch_stop(struct os *os, struct os_watch *w)
+{
+	os_watch_stop(fault_of(os)->inner, w);
+}
+
+static void
+fault_note(struct os *os, enum os_level level, const char *text)
+{
+	struct fault_os *f = fault_of(os);
+
+	if (!is_dead(f))
+		f->inner->ops->note(f->inner, level, text);
+}
+
+static void
+fault_free(struct os *os)
+{
+	struct fault_os *f = fault_of(os);
+
+	/* First the inner one: its workers may be in the middle of our calls. */
+	os_free(f->inner);
+	pthread_mutex_destroy(&f->mutex);
+	free(f->fds);
+	free(f);
+}
+
+static const struct os_ops fault_ops = {
+    .open = fault_open,
+    .close = fault_close,
+    .read_at = fault_read_at,
+    .write_at = fault_write_at,
+    .truncate = fault_truncate,
+    .sync = fault_sync,
+    .stat = fault_stat,
+    .lock = fault_lock,
+    .stat_path = fault_stat_path,
+    .rename = fault_rename,
+    .remove = fault_remove,
+    .mkdir = fault_mkdir,
+    .rmdir = fault_rmdir,
+    .list = fault_list,
+    .sync_dir = fault_sync_dir,
+    .space = fault_space,
+    .mono_ns = fault_mono_ns,
+    .wall_ms = fault_wall_ms,
+    .random = fault_random,
+    .sleep_ms = fault_sleep_ms,
+    .boot_id = fault_boot_id,
+    .turn = fault_turn,
+    .timer_start = fault_timer_start,
+    .timer_stop = fault_timer_stop,
+    .work = fault_work,
+    .sync_start = fault_sync_start,
+    .watch_start = fault_watch_start,
+    .watch_stop = fault_watch_stop,
+    .note = fault_note,
+    .free = fault_free,
+};
+
+/* --- the plan ------------------------------------------------------------- */
+
+struct os *
+fault_new(struct os *inner)
+{
+	struct fault_os *f;
+
+	if (inner == NULL)
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL) {
+		os_free(inner);
+		return NULL;
+	}
+	f->os.ops = &fault_ops;
+	f->inner = inner;
+	pthread_mutex_init(&f->mutex, NULL);
+	return &f->os;
+}
+
+struct os *
+fault_inner(struct os *os)
+{
+	return fault_of(os)->inner;
+}
+
+void
+fault_plan(struct os *os, const struct fault_plan *plan)
+{
+	struct fault_os *f = fault_of(os);
+
+	pthread_mutex_lock(&f->mutex);
+	f->plan = plan != NULL ? *plan : (struct fault_plan){.calls = 0};
+	f->seen = 0;
+	f->fired = 0;
+	f->where = NULL;
+	pthread_mutex_unlock(&f->mutex);
+}
+
+uint64_t
+fault_count(struct os *os, unsigned calls)
+{
+	struct fault_os *f = fault_of(os);
+	uint64_t sum = 0;
+
+	pthread_mutex_lock(&f->mutex);
+	for (unsigned i = 0; i < FAULT_CALL_KINDS; i++)
+		if (calls & 1u << i)
+			sum += f->counts[i];
+	pthread_mutex_unlock(&f->mutex);
+	return sum;
+}
+
+uint64_t
+fault_fired(struct os *os)
+{
+	return fault_of(os)->fired;
+}
+
+const char *
+fault_where(struct os *os)
+{
+	const char *where = fault_of(os)->where;
+
+	return where != NULL ? where : "none";
+}
+
+bool
+fault_is_dead(struct os *os)
+{
+	return is_dead(fault_of(os));
+}
+
+size_t
+fault_open_count(struct os *os)
+{
+	return fault_of(os)->open_count;
+}
