@@ -111,13 +111,13 @@ struct fetch_call {
 	size_t part_count;
 	int64_t max_wait_ms; /* 0: look once; -1: until something comes */
 	enum target_isolation isolation;
+	int64_t deadline_ns; /* the backend's */
 };
 
 /* --- offsets --------------------------------------------------------------- */
 
 #define OFFSET_LATEST (-1)
 #define OFFSET_EARLIEST (-2)
-#define OFFSET_MAX_TIMESTAMP (-3)
 
 struct offset_query {
 	const char *topic;

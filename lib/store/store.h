@@ -66,9 +66,14 @@ int store_append(struct store *s, const char *topic, int32_t partition, uint8_t 
 size_t store_unsynced(struct store *s, int *fds, size_t max);
 int store_synced(struct store *s, int result, struct err *err);
 
-/* The same, blocking, for all or for one partition. */
+/* The same, blocking. */
 int store_sync(struct store *s, struct err *err);
-int store_sync_partition(struct store *s, const char *topic, int32_t partition, struct err *err);
+
+/* Makes all that lies in a partition durable, whoever wrote it: a consumer does
+ * so before it commits an offset. Takes no lock; nothing to do if the hint says
+ * that all below `offset` is synced. */
+int store_sync_partition(struct store *s, const char *topic, int32_t partition, int64_t offset,
+    struct err *err);
 
 /* --- reading --------------------------------------------------------------- */
 

@@ -1,0 +1,398 @@
+/* Metadata and admin of a store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/target_store_impl.h"
+#include "store/topic_config.h"
+
+/* --- metadata -------------------------------------------------------------- */
+
+static int
+describe_topic(struct arena *a, const struct image_topic *from, struct target_topic *to,
+    struct err *err)
+{
+	struct target_partition *parts =
+	    arena_array(a, (size_t)from->partition_count + 1, sizeof(*parts));
+
+	to->name = arena_strdup(a, from->name);
+	if (parts == NULL || to->name == NULL)
+		return err_nomem(err);
+	to->id = from->id;
+	to->internal = strcmp(from->name, "__consumer_offsets") == 0 ||
+	    strcmp(from->name, "__transaction_state") == 0;
+	to->partitions = parts;
+	for (int32_t n = 0; n < from->partition_count; n++) {
+		const struct image_partition *p = &from->partitions[n];
+		size_t replicas = p->replica_count * sizeof(int32_t);
+		size_t isr = p->isr_count * sizeof(int32_t);
+
+		if (!p->exists)
+			continue;
+		parts[to->partition_count] = (struct target_partition){
+		    .number = n,
+		    .leader = p->leader,
+		    .leader_epoch = p->leader_epoch,
+		    .replicas = (int32_t *)(void *)arena_memdup(a, p->replicas, replicas),
+		    .isr = (int32_t *)(void *)arena_memdup(a, p->isr, isr),
+		    .replica_count = p->replica_count,
+		    .isr_count = p->isr_count,
+		};
+		if (parts[to->partition_count].replicas == NULL ||
+		    parts[to->partition_count].isr == NULL)
+			return err_nomem(err);
+		to->partition_count++;
+	}
+	return 0;
+}
+
+/* Finds a topic, makes it if that is wanted; fills `to`, with its code. */
+static int
+named_topic(struct store_target *st, const char *name, struct metadata_call *c,
+    struct target_topic *to)
+{
+	struct store_topic_spec spec = {.name = name, .partitions = -1};
+	const struct image_topic *t = image_topic(store_image(st->store), name);
+	struct err *err = &c->call.err;
+
+	to->name = name;
+	to->code = ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (t == NULL && !topic_name_ok(name)) {
+		to->code = ERR_INVALID_TOPIC_EXCEPTION;
+		return 0;
+	}
+	if (t == NULL && c->auto_create && st->options.auto_create_topics) {
+		if (store_create_topic(st->store, &spec, err) == -1 &&
+		    err->code != ERR_TOPIC_ALREADY_EXISTS)
+			return -1;
+		err->code = 0; /* somebody else was quicker: as good */
+		t = image_topic(store_image(st->store), name);
+	}
+	if (t == NULL)
+		return 0;
+	to->code = 0;
+	return describe_topic(c->arena, t, to, err);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct target_topic *)a)->name, ((const struct target_topic *)b)->name);
+}
+
+static int
+all_topics(struct store_target *st, struct metadata_call *c)
+{
+	const struct map *topics = &store_image(st->store)->topics;
+	struct target_topic *list = arena_array(c->arena, topics->count + 1, sizeof(*list));
+
+	if (list == NULL)
+		return err_nomem(&c->call.err);
+	for (struct map_entry *e = NULL; (e = map_next(topics, e)) != NULL;)
+		if (describe_topic(c->arena, e->value, &list[c->topic_count++], &c->call.err) == -1)
+			return -1;
+	qsort(list, c->topic_count, sizeof(*list), by_name);
+	c->topics = list;
+	return 0;
+}
+
+static int
+named_topics(struct store_target *st, struct metadata_call *c)
+{
+	struct target_topic *list = arena_array(c->arena, c->name_count + 1, sizeof(*list));
+
+	if (list == NULL)
+		return err_nomem(&c->call.err);
+	for (size_t i = 0; i < c->name_count; i++)
+		if (named_topic(st, c->names[i], c, &list[i]) == -1)
+			return -1;
+	c->topics = list;
+	c->topic_count = c->name_count;
+	return 0;
+}
+
+void
+store_target_metadata(struct target *t, struct metadata_call *c)
+{
+	struct store_target *st = store_target_of(t);
+
+	c->topics = NULL;
+	c->topic_count = 0;
+	if (store_refresh(st->store, &c->call.err) == 0) {
+		if (c->names == NULL)
+			all_topics(st, c);
+		else
+			named_topics(st, c);
+	}
+	store_target_finish(st, &c->call);
+}
+
+/* --- topics ---------------------------------------------------------------- */
+
+static struct image_config *
+configs_of(struct admin_call *c)
+{
+	struct image_config *list = calloc(c->config_count + 1, sizeof(*list));
+
+	if (list == NULL) {
+		err_nomem(&c->call.err);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->config_count; i++) {
+		list[i].name = (char *)(uintptr_t)c->configs[i].name;
+		list[i].value = (char *)(uintptr_t)c->configs[i].value;
+	}
+	return list;
+}
+
+static void
+change_topic(struct store_target *st, struct admin_call *c)
+{
+	struct image_config *configs = configs_of(c);
+	struct store_topic_spec spec = {.name = c->topic,
+	    .partitions = c->count,
+	    .configs = configs,
+	    .config_count = c->config_count};
+
+	if (configs == NULL)
+		return;
+	if (c->op == ADMIN_ALTER_CONFIGS)
+		store_alter_configs(st->store, c->topic, configs, c->config_count, &c->call.err);
+	else if (c->replicas > 1)
+		err_set(&c->call.err, ERR_INVALID_REPLICATION_FACTOR,
+		    "%d replicas wanted, but a store without a daemon is one node", c->replicas);
+	else
+		store_create_topic(st->store, &spec, &c->call.err);
+	free(configs);
+}
+
+static int
+find_configs(struct store_target *st, struct admin_call *c)
+{
+	const struct image *im = store_image(st->store);
+	struct admin_found_config *list;
+	size_t count = 0;
+
+	if (image_topic(im, c->topic) == NULL)
+		return err_set(&c->call.err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no topic %s",
+		    c->topic);
+	while (topic_configs[count].name != NULL)
+		count++;
+	list = arena_array(c->arena, count + 1, sizeof(*list));
+	if (list == NULL)
+		return err_nomem(&c->call.err);
+	for (size_t i = 0; i < count; i++) {
+		const struct topic_config *tc = &topic_configs[i];
+		const char *set = image_config(im, 2, c->topic, tc->name);
+		const char *broker = image_config(im, 4, "", tc->name);
+		const char *value = set != NULL ? set : broker != NULL ? broker : tc->default_text;
+
+		list[i] = (struct admin_found_config){
+		    .name = tc->name,
+		    .value = arena_strdup(c->arena, value),
+		    .is_default = set == NULL,
+		    .help = tc->help,
+		};
+		if (list[i].value == NULL)
+			return err_nomem(&c->call.err);
+	}
+	c->found_configs = list;
+	c->found_config_count = count;
+	return 0;
+}
+
+static void
+clean(struct store_target *st, struct admin_call *c)
+{
+	struct store_cleaned done;
+
+	if (store_clean(st->store, c->topic, c->partition, &done, &c->call.err) == -1)
+		return;
+	c->cleaned = (struct admin_cleaned){
+	    .segments_deleted = done.segments_deleted,
+	    .bytes_deleted = done.bytes_deleted,
+	    .segments_compacted = done.segments_compacted,
+	    .bytes_before = done.bytes_before,
+	    .bytes_after = done.bytes_after,
+	};
+}
+
+/* --- groups ---------------------------------------------------------------- */
+
+struct name_list {
+	struct arena *arena;
+	const char **names;
+	size_t count, cap;
+};
+
+static int
+add_name(void *ctx, const char *name)
+{
+	struct name_list *l = ctx;
+
+	if (l->count == l->cap) {
+		size_t cap = l->cap * 2 + 16;
+		const char **more = arena_array(l->arena, cap, sizeof(*more));
+
+		if (more == NULL)
+			return -1;
+		if (l->count > 0)
+			memcpy(more, l->names, l->count * sizeof(*more));
+		l->names = more;
+		l->cap = cap;
+	}
+	l->names[l->count] = arena_strdup(l->arena, name);
+	return l->names[l->count++] == NULL ? -1 : 0;
+}
+
+static void
+list_groups(struct store_target *st, struct admin_call *c)
+{
+	struct name_list l = {.arena = c->arena};
+
+	group_list(st->store, add_name, &l, &c->call.err);
+	c->groups = l.names;
+	c->group_count = l.count;
+}
+
+/* What member `index` of the group should hold, in the arena. */
+static int
+held_by(struct store_target *st, const struct group_members *all, size_t index,
+    struct admin_member *m, struct admin_call *c)
+{
+	const struct group_member *from = &all->list[index];
+	struct group_position *held;
+	size_t most = 0;
+
+	for (size_t i = 0; i < from->topic_count; i++) {
+		const struct image_topic *t = image_topic(store_image(st->store), from->topics[i]);
+
+		most += t != NULL ? (size_t)t->partition_count : 0;
+	}
+	held = arena_array(c->arena, most + 1, sizeof(*held));
+	if (held == NULL)
+		return err_nomem(&c->call.err);
+	for (size_t i = 0; i < from->topic_count; i++) {
+		const struct image_topic *t = image_topic(store_image(st->store), from->topics[i]);
+
+		for (int32_t n = 0; t != NULL && n < t->partition_count; n++)
+			if (assign_range(all, t->name, n, t->partition_count) == (int)index)
+				held[m->held_count++] = (struct group_position){
+				    .topic = arena_strdup(c->arena, t->name), .partition = n};
+	}
+	m->held = held;
+	return 0;
+}
+
+static int
+copy_members(struct store_target *st, const struct group_members *all, struct admin_call *c)
+{
+	struct admin_member *list = arena_array(c->arena, all->count + 1, sizeof(*list));
+
+	if (list == NULL)
+		return err_nomem(&c->call.err);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct group_member *from = &all->list[i];
+		const char **topics =
+		    arena_array(c->arena, from->topic_count + 1, sizeof(*topics));
+
+		if (topics == NULL)
+			return err_nomem(&c->call.err);
+		for (size_t k = 0; k < from->topic_count; k++)
+			topics[k] = arena_strdup(c->arena, from->topics[k]);
+		list[i] = (struct admin_member){
+		    .id = arena_strdup(c->arena, from->id),
+		    .client_id = arena_strdup(c->arena, from->client_id),
+		    .host = "localhost",
+		    .pid = from->pid,
+		    .topics = topics,
+		    .topic_count = from->topic_count,
+		};
+		if (list[i].id == NULL || list[i].client_id == NULL ||
+		    held_by(st, all, i, &list[i], c) == -1)
+			return err_nomem(&c->call.err);
+	}
+	c->members = list;
+	c->member_count = all->count;
+	return 0;
+}
+
+static void
+describe_group(struct store_target *st, struct admin_call *c)
+{
+	struct group_members members = {.list = NULL};
+	struct group_offsets offsets = {.list = NULL};
+
+	if (group_members(st->store, c->group, &members, &c->call.err) == 0 &&
+	    group_committed(st->store, c->group, &offsets, &c->call.err) == 0 &&
+	    copy_members(st, &members, c) == 0)
+		c->state = members.count > 0 ? "Stable" : offsets.count > 0 ? "Empty" : "Dead";
+	group_members_release(&members);
+	group_offsets_release(&offsets);
+}
+
+static void
+delete_offsets(struct store_target *st, struct admin_call *c)
+{
+	struct group_offset *list = calloc(c->position_count + 1, sizeof(*list));
+
+	if (list == NULL) {
+		err_nomem(&c->call.err);
+		return;
+	}
+	for (size_t i = 0; i < c->position_count; i++) {
+		list[i].topic = (char *)(uintptr_t)c->positions[i].topic;
+		list[i].partition = c->positions[i].partition;
+	}
+	group_delete_offsets(st->store, c->group, list, c->position_count, &c->call.err);
+	free(list);
+}
+
+/* --- the switch ------------------------------------------------------------ */
+
+void
+store_target_admin(struct target *t, struct admin_call *c)
+{
+	struct store_target *st = store_target_of(t);
+	struct store *s = st->store;
+	struct err *err = &c->call.err;
+
+	if (store_refresh(s, err) == 0) {
+		switch (c->op) {
+		case ADMIN_CREATE_TOPIC:
+		case ADMIN_ALTER_CONFIGS:
+			change_topic(st, c);
+			break;
+		case ADMIN_DELETE_TOPIC:
+			store_delete_topic(s, c->topic, err);
+			break;
+		case ADMIN_ADD_PARTITIONS:
+			store_add_partitions(s, c->topic, c->count, err);
+			break;
+		case ADMIN_CONFIGS:
+			find_configs(st, c);
+			break;
+		case ADMIN_TRIM:
+			store_trim(s, c->topic, c->partition, c->offset, &c->offset, err);
+			break;
+		case ADMIN_CLEAN:
+			clean(st, c);
+			break;
+		case ADMIN_USAGE:
+			store_usage(s, c->topic, c->partition, &c->bytes, &c->segments, err);
+			break;
+		case ADMIN_LIST_GROUPS:
+			list_groups(st, c);
+			break;
+		case ADMIN_DESCRIBE_GROUP:
+			describe_group(st, c);
+			break;
+		case ADMIN_DELETE_GROUP:
+			group_delete(s, c->group, err);
+			break;
+		case ADMIN_DELETE_OFFSETS:
+			delete_offsets(st, c);
+			break;
+		}
+	}
+	store_target_finish(st, &c->call);
+}

@@ -1,0 +1,300 @@
+/*
+ * Reading from a store: a lockless reader for each partition, and waiting for
+ * more: a watch on the partition's directory is a hint, polling does the rest.
+ */
+#include <stdlib.h>
+
+#include "client/target_store_impl.h"
+
+/* The longest that new data lies unseen where watches do not work. */
+#define POLL_MS 250
+
+/* What is kept for a part between fetches. */
+struct source {
+	struct store_target *st;
+	struct reader *reader; /* NULL while the partition has no directory */
+	int64_t at;            /* where the reader stands; -1: nowhere yet */
+	int64_t dry; /* an end below which the reader found nothing more; -1 */
+	struct aborted_txn *aborted; /* malloc'd by the reader */
+	struct os_watch watch;
+	bool watched;
+};
+
+static void recheck(struct store_target *st);
+
+static void
+changed(struct os_watch *w)
+{
+	recheck(((struct source *)w->ctx)->st);
+}
+
+static struct source *
+source_of(struct store_target *st, struct fetch_part *p, struct err *err)
+{
+	struct source *s = p->backend;
+
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		if (s == NULL) {
+			err_nomem(err);
+			return NULL;
+		}
+		s->st = st;
+		s->at = s->dry = -1;
+		s->watch = (struct os_watch){.changed = changed, .ctx = s};
+		p->backend = s;
+	}
+	if (s->reader == NULL) {
+		s->reader = store_reader(st->store, p->topic, p->partition, err);
+		if (s->reader == NULL && err->code != 0)
+			return NULL;
+	}
+	return s;
+}
+
+void
+store_target_forget(struct target *t, struct fetch_part *p)
+{
+	struct source *s = p->backend;
+
+	if (s == NULL)
+		return;
+	if (s->watched)
+		os_watch_stop(t->os, &s->watch);
+	reader_free(s->reader);
+	free(s->aborted);
+	free(s);
+	p->backend = NULL;
+	p->ready = false;
+	p->aborted = NULL;
+	p->aborted_count = 0;
+}
+
+/* --- what is there now ----------------------------------------------------- */
+
+/* The end that isolation allows, and what was aborted below it. */
+static int
+look_at_bounds(struct source *s, struct fetch_part *p, enum target_isolation isolation,
+    struct err *err)
+{
+	if (reader_bounds(s->reader, &p->log_start, &p->end, err) == -1)
+		return -1;
+	if (isolation == READ_UNCOMMITTED)
+		return 0;
+	if (reader_stable_end(s->reader, &p->end, err) == -1)
+		return -1;
+	free(s->aborted);
+	s->aborted = NULL;
+	p->aborted = NULL;
+	if (reader_aborted(s->reader, p->offset, p->end, &s->aborted, &p->aborted_count, err) == -1)
+		return -1;
+	p->aborted = s->aborted;
+	return 0;
+}
+
+/* Fills p->ready. -1 only for what concerns the fetch as a whole. */
+static int
+look(struct store_target *st, struct fetch_part *p, enum target_isolation isolation,
+    struct err *err)
+{
+	struct source *s = source_of(st, p, err);
+
+	if (s == NULL)
+		return -1;
+	p->ready = false;
+	if (s->reader == NULL) {
+		p->log_start = p->end = 0;
+		return 0;
+	}
+	if (look_at_bounds(s, p, isolation, err) == -1)
+		return -1;
+	/* Below the start there is an error to give, above the end nothing. */
+	p->ready = p->offset < p->end && p->end != s->dry;
+	return 0;
+}
+
+int
+store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struct err *err)
+{
+	struct source *s = p->backend;
+	int got;
+
+	(void)t;
+	if (s == NULL || s->reader == NULL || p->offset >= p->end) {
+		p->ready = false;
+		return 0;
+	}
+	if (p->offset < p->log_start)
+		return err_set(err, ERR_OFFSET_OUT_OF_RANGE,
+		    "%s-%d: offset %lld is below the log start %lld", p->topic, p->partition,
+		    (long long)p->offset, (long long)p->log_start);
+	if (s->at != p->offset && reader_seek(s->reader, p->offset, err) == -1)
+		return -1;
+	do {
+		got = reader_next(s->reader, b, err);
+	} while (got == 1 && batch_next_offset(b) <= p->offset);
+	s->at = p->offset;
+	if (got == 1 && b->base_offset < p->end) {
+		p->offset = s->at = batch_next_offset(b);
+		return 1;
+	}
+	if (got == -1)
+		return -1;
+	/* Nothing more below this end: look again when it has moved. */
+	p->ready = false;
+	s->dry = p->end;
+	s->at = -1;
+	return 0;
+}
+
+/* --- waiting --------------------------------------------------------------- */
+
+/* Looks at all parts of a fetch; true if it is done. */
+static bool
+fetch_look(struct store_target *st, struct fetch_call *c)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (look(st, c->parts[i], c->isolation, &c->call.err) == -1)
+			return true;
+		any |= c->parts[i]->ready;
+	}
+	return any;
+}
+
+static void
+watch_parts(struct store_target *st, struct fetch_call *c)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		struct source *s = c->parts[i]->backend;
+
+		if (s == NULL || s->watched || s->reader == NULL)
+			continue;
+		s->watched = os_watch_start(st->target.os, &s->watch,
+		                 store_partition_dir(st->store, c->parts[i]->topic,
+		                     c->parts[i]->partition)) == 0;
+	}
+}
+
+static void
+poll_start(struct store_target *st)
+{
+	int64_t in_ms = POLL_MS;
+
+	for (struct fetch_call *c = st->fetches; c != NULL; c = (struct fetch_call *)c->call.next) {
+		int64_t left_ms =
+		    (c->deadline_ns - os_mono_ns(st->target.os)) / 1000000 + 1;
+
+		if (c->max_wait_ms >= 0 && left_ms < in_ms)
+			in_ms = left_ms < 0 ? 0 : left_ms;
+	}
+	if (st->fetches != NULL)
+		os_timer_start(st->target.os, &st->poll, in_ms);
+}
+
+static void
+recheck(struct store_target *st)
+{
+	int64_t now = os_mono_ns(st->target.os);
+	struct fetch_call **at = &st->fetches;
+
+	while (*at != NULL) {
+		struct fetch_call *c = *at;
+
+		if (fetch_look(st, c) || (c->max_wait_ms >= 0 && now >= c->deadline_ns)) {
+			*at = (struct fetch_call *)c->call.next;
+			store_target_finish(st, &c->call);
+		} else {
+			at = (struct fetch_call **)&c->call.next;
+		}
+	}
+	poll_start(st);
+}
+
+static void
+poll_fired(struct os_timer *t)
+{
+	recheck(t->ctx);
+}
+
+void
+store_target_fetch_init(struct store_target *st)
+{
+	st->poll = (struct os_timer){.fire = poll_fired, .ctx = st};
+}
+
+void
+store_target_fetch(struct target *t, struct fetch_call *c)
+{
+	struct store_target *st = store_target_of(t);
+
+	if (fetch_look(st, c) || c->max_wait_ms == 0) {
+		store_target_finish(st, &c->call);
+		return;
+	}
+	watch_parts(st, c);
+	c->deadline_ns = os_mono_ns(t->os) + c->max_wait_ms * 1000000;
+	c->call.next = &st->fetches->call;
+	st->fetches = c;
+	poll_start(st);
+}
+
+/* --- offsets --------------------------------------------------------------- */
+
+static int
+answer(struct reader *r, struct offset_query *q, enum target_isolation isolation,
+    struct err *err)
+{
+	int64_t start, end;
+
+	if (reader_bounds(r, &start, &end, err) == -1)
+		return -1;
+	if (isolation == READ_COMMITTED && q->timestamp != OFFSET_EARLIEST &&
+	    reader_stable_end(r, &end, err) == -1)
+		return -1;
+	if (q->timestamp == OFFSET_EARLIEST) {
+		q->offset = start;
+	} else if (q->timestamp == OFFSET_LATEST) {
+		q->offset = end;
+	} else {
+		if (reader_offset_for_time(r, q->timestamp, &q->offset, &q->found_timestamp,
+		        err) == -1)
+			return -1;
+		if (q->offset >= end)
+			q->offset = q->found_timestamp = -1;
+	}
+	return 0;
+}
+
+void
+store_target_offsets(struct target *t, struct offsets_call *c)
+{
+	struct store_target *st = store_target_of(t);
+	struct reader *r = NULL;
+
+	for (size_t i = 0; i < c->query_count; i++) {
+		struct offset_query *q = &c->queries[i];
+		bool same = i > 0 && q[-1].partition == q->partition && q[-1].topic == q->topic;
+
+		q->code = 0;
+		q->found_timestamp = -1;
+		if (!same) {
+			c->call.err.code = 0;
+			reader_free(r);
+			r = store_reader(st->store, q->topic, q->partition, &c->call.err);
+		}
+		if (r == NULL && c->call.err.code == ERR_UNKNOWN_TOPIC_OR_PARTITION) {
+			q->code = c->call.err.code;
+			q->offset = -1;
+		} else if (r == NULL && c->call.err.code == 0) {
+			q->offset = q->timestamp >= 0 ? -1 : 0; /* no directory yet: empty */
+		} else if (r == NULL || answer(r, q, c->isolation, &c->call.err) == -1) {
+			break;
+		}
+	}
+	reader_free(r);
+	if (c->call.err.code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		c->call.err.code = 0; /* told by the query's code */
+	store_target_finish(st, &c->call);
+}
