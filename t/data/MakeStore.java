@@ -21,7 +21,6 @@ import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.ScramCredentialInfo;
 import org.apache.kafka.clients.admin.ScramMechanism;
 import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
-import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -362,7 +361,7 @@ public class MakeStore {
 		tx.initTransactions();
 		for (int i = 1; i <= 3; i++) {
 			tx.beginTransaction();
-			tx.sendOffsetsToTransaction(Map.of(p, new OffsetAndMetadata(10 * i)), new ConsumerGroupMetadata("in-txn"));
+			tx.sendOffsetsToTransaction(Map.of(p, new OffsetAndMetadata(10 * i)), consumer("in-txn").groupMetadata());
 			if (i == 1)
 				tx.commitTransaction();
 			else if (i == 2)

@@ -24,6 +24,7 @@
 # (*.checkpoint) are mode 0400 where Kafka wrote them; git does not keep that.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=t/interop/kafka.sh
 . "$here/../interop/kafka.sh"
 
 tmp=$(mktemp -d)

@@ -8,6 +8,7 @@
 # at once do no harm. Maven finds its repositories by its own configuration.
 # Exit: 0 there; 69 it cannot be had now (one line on stderr says why).
 set -euo pipefail
+# shellcheck source=t/interop/kafka.sh
 . "$(dirname "${BASH_SOURCE[0]}")/kafka.sh"
 
 [ ! -d "$KAFKA_HOME/jars" ] || exit 0
@@ -18,7 +19,7 @@ tmp=$(mktemp -d "$KAFKA_HOME.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
 cat >"$tmp/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
+<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>mq</groupId><artifactId>kafka</artifactId><version>$KAFKA_VERSION</version>
   <dependencies>

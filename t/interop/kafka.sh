@@ -47,7 +47,7 @@ _kafka_compile()
 		[ "$KAFKA_HOME/classes/$(basename "$src" .java).class" -nt "$src" ] && continue
 		tmp=$(mktemp -d "$KAFKA_HOME/classes.XXXXXX") || return
 		mkdir -p "$KAFKA_HOME/classes"
-		javac -nowarn -Xlint:-removal -cp "$(_kafka_classpath)" -sourcepath "$_kafka_here" -d "$tmp" "$src" &&
+		javac -cp "$(_kafka_classpath)" -sourcepath "$_kafka_here" -d "$tmp" "$src" &&
 			find "$tmp" -name '*.class' -exec mv -f -t "$KAFKA_HOME/classes" {} +
 		set -- $?
 		rm -rf "$tmp"

@@ -10,6 +10,7 @@
 # Apache's text with // comments, so they are held against ours, not copied.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=t/interop/kafka.sh
 . "$here/kafka.sh"
 
 out=$KAFKA_HOME/schemas
