@@ -286,7 +286,8 @@ os_random(struct os *os, void *data, size_t len)
 	os->ops->random(os, data, len);
 }
 
-/* Blocks the thread: for tools that wait for a lock; never in the daemon. */
+/* Blocks the thread, less long if a signal comes: for tools that wait for a
+ * lock; never in the daemon. */
 static inline void
 os_sleep_ms(struct os *os, int ms)
 {
@@ -303,7 +304,8 @@ os_boot_id(struct os *os, char id[37])
 /* --- the loop ------------------------------------------------------------ */
 
 /* Waits at most `timeout_ms` (-1: without limit) for an event and runs the
- * completions that are due. Returns how many ran; 0 after the time-out. */
+ * completions that are due. Returns how many ran; 0 after the time-out, or
+ * earlier when a signal came; -1 with errno when it cannot wait. */
 static inline int
 os_turn(struct os *os, int timeout_ms)
 {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -142,7 +143,8 @@ struct step {
 	bool masked;
 };
 
-static int steps_run[64], steps_run_count;
+static int steps_run[64];
+static atomic_int steps_run_count;
 
 static void
 step_run(struct os_job *j)
