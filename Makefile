@@ -25,8 +25,8 @@ LDLIBS   += -lev -lz -llz4 -lzstd -ljansson -lbsd -ldl
 sources   = $(wildcard $(addsuffix /*.c,$(1)))
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 programs  = $(patsubst %.c,$(BUILD)/%,$(call sources,$(1)))
-WIREGEN  := $(BUILD)/gen/wire_gen.h $(BUILD)/gen/wire_gen.c
 SCHEMAS  := $(sort $(wildcard lib/wire/schema/*/*.txt))
+GENERATED := $(BUILD)/gen/wire_gen.c $(BUILD)/gen/wire_test_gen.c
 LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client lib/cli) \
             $(BUILD)/gen/wire_gen.o
 LIBTEST  := $(call objects,t/lib t/sim)
@@ -77,12 +77,15 @@ HOSTCC   ?= cc
 $(BUILD)/wire-gen: $(wildcard lib/wire/gen/*.[ch])
 	@mkdir -p $(@D)
 	$(HOSTCC) -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(if $(WERROR),-Werror) -o $@ $(filter %.c,$^)
-$(WIREGEN) &: $(BUILD)/wire-gen $(SCHEMAS)
-	@mkdir -p $(BUILD)/gen
-	$(BUILD)/wire-gen wire $(BUILD)/gen $(SCHEMAS)
+$(BUILD)/gen/wire_gen.c: $(SCHEMAS)
+$(BUILD)/gen/wire_test_gen.c: $(wildcard t/unit/wire_schema/*.txt)
+$(GENERATED): $(BUILD)/gen/%_gen.c: $(BUILD)/wire-gen # and the header beside it
+	@mkdir -p $(@D)
+	$(BUILD)/wire-gen $* $(@D) $(filter %.txt,$^)
+$(BUILD)/t/unit/wire_schemas $(BUILD)/t/unit/wire_language: $(BUILD)/gen/wire_test_gen.o
 
 # How each kind of thing is made. A change of flags makes everything anew.
-$(BUILD)/%.o: %.c $(BUILD)/flags | $(WIREGEN)
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags

@@ -63,7 +63,7 @@ static int
 decode_blob(struct decoder *d, const struct wire_field *f, bool in_array, void *at)
 {
 	const uint8_t *data = NULL;
-	int32_t len;
+	int32_t len = -1;
 
 	if (read_length(d, f, f->type != WIRE_STRING, &len) == -1)
 		return -1;
@@ -173,8 +173,8 @@ decode_array(struct decoder *d, const struct wire_field *f, void *at)
 	if (a.count > 0) {
 		min = item_size_min(d, f);
 		if ((size_t)a.count > cursor_left(d->c) / (min ? min : 1))
-			return bad(d, f, "count %d with %zu bytes left", (int)a.count,
-			    cursor_left(d->c));
+			return bad(
+			    d, f, "count %d with %zu bytes left", (int)a.count, cursor_left(d->c));
 		if ((a.items = arena_array(d->arena, (size_t)a.count, size)) == NULL) {
 			d->c->failed = true;
 			return err_nomem(d->err);
@@ -234,8 +234,8 @@ find_tagged(const struct decoder *d, const struct wire_struct *s, uint32_t tag)
 
 /* One known tagged field; it must fill its `size` bytes to the last. */
 static int
-decode_tagged(struct decoder *d, const struct wire_field *f, const uint8_t *data, uint32_t size,
-    void *msg)
+decode_tagged(
+    struct decoder *d, const struct wire_field *f, const uint8_t *data, uint32_t size, void *msg)
 {
 	struct cursor whole = *d->c;
 	int rc;
@@ -321,7 +321,7 @@ wire_decode_all(const struct wire_schema *s, int version, struct slice bytes, st
 	if (wire_decode(s, version, &c, a, msg, err) == -1)
 		return -1;
 	if (cursor_left(&c) > 0)
-		return err_set(err, ERR_CORRUPT, "%s v%d: %zu bytes after its end", s->name, version,
-		    cursor_left(&c));
+		return err_set(err, ERR_CORRUPT, "%s v%d: %zu bytes after its end", s->name,
+		    version, cursor_left(&c));
 	return 0;
 }

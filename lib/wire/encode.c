@@ -73,7 +73,8 @@ encode_blob(struct encoder *e, const struct wire_field *f, bool in_array, const 
 	bool string = f->type == WIRE_STRING;
 	const void *data = string ? (const void *)((const struct wire_str *)at)->data
 				  : ((const struct wire_bytes *)at)->data;
-	int32_t len = string ? ((const struct wire_str *)at)->len : ((const struct wire_bytes *)at)->len;
+	int32_t len =
+	    string ? ((const struct wire_str *)at)->len : ((const struct wire_bytes *)at)->len;
 
 	if (in_array && len < 0)
 		return bad(e, f, ERR_INVALID, "null, where there may be none");
@@ -296,8 +297,8 @@ encode_struct(struct encoder *e, const struct wire_struct *s, const void *msg)
 }
 
 int
-wire_encode(const struct wire_schema *s, int version, const void *msg, struct buf *b,
-    struct err *err)
+wire_encode(
+    const struct wire_schema *s, int version, const void *msg, struct buf *b, struct err *err)
 {
 	struct encoder e = {s, version, wire_flexible(s, version), b, 0, err};
 	size_t before = b->len;

@@ -2,6 +2,7 @@
 #include "wire/table.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,8 @@ static bool
 is_plain(const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (memchr(" \"\\=,[]{}", data[i], 9) != NULL || (uint8_t)data[i] <= 0x20 ||
-		    (uint8_t)data[i] >= 0x7f)
+		if ((uint8_t)data[i] <= ' ' || (uint8_t)data[i] >= 0x7f ||
+		    strchr("\"\\=,[]{}", data[i]) != NULL)
 			return false;
 	return len > 0 && !(len == 4 && memcmp(data, "null", 4) == 0);
 }
@@ -112,9 +113,9 @@ print_float(struct printer *p, double v)
 		if (strtod(text, NULL) == v)
 			break;
 	}
-	if (isfinite(v) && strpbrk(text, ".e") == NULL)
-		strcat(text, ".0");
 	buf_printf(p->b, p->json && !isfinite(v) ? "\"%s\"" : "%s", text);
+	if (isfinite(v) && strpbrk(text, ".e") == NULL)
+		buf_str(p->b, ".0");
 }
 
 static void
@@ -129,28 +130,25 @@ print_uuid(struct printer *p, const struct uuid *u)
 static void
 print_integer(struct printer *p, enum wire_type type, const void *at)
 {
-	int64_t v = 0;
-
 	switch (type) {
 	case WIRE_INT8:
-		v = *(const int8_t *)at;
+		buf_printf(p->b, "%d", *(const int8_t *)at);
 		break;
 	case WIRE_INT16:
-		v = *(const int16_t *)at;
+		buf_printf(p->b, "%d", *(const int16_t *)at);
 		break;
 	case WIRE_UINT16:
-		v = *(const uint16_t *)at;
+		buf_printf(p->b, "%d", *(const uint16_t *)at);
 		break;
 	case WIRE_INT32:
-		v = *(const int32_t *)at;
+		buf_printf(p->b, "%" PRId32, *(const int32_t *)at);
 		break;
 	case WIRE_UINT32:
-		v = *(const uint32_t *)at;
+		buf_printf(p->b, "%" PRIu32, *(const uint32_t *)at);
 		break;
 	default:
-		v = *(const int64_t *)at;
+		buf_printf(p->b, "%" PRId64, *(const int64_t *)at);
 	}
-	buf_printf(p->b, "%lld", (long long)v);
 }
 
 static void

@@ -14,7 +14,8 @@ decode_message(enum wire_family family, const char *what, struct cursor *c, stru
 
 	out->schema = wire_table_find(&wire_tables[family], out->type);
 	if (out->schema == NULL)
-		return err_set(err, ERR_UNSUPPORTED_VERSION, "%s of unknown type %d", what, out->type);
+		return err_set(
+		    err, ERR_UNSUPPORTED_VERSION, "%s of unknown type %d", what, out->type);
 	if ((data = arena_alloc(a, out->schema->body->size)) == NULL)
 		return err_nomem(err);
 	if (wire_decode(out->schema, out->version, c, a, data, err) == -1)
@@ -42,18 +43,21 @@ nothing_yet(void)
 /* --- metadata -------------------------------------------------------------- */
 
 int
-metadata_record_decode(struct slice value, struct arena *a, struct wire_message *out,
-    struct err *err)
+metadata_record_decode(
+    struct slice value, struct arena *a, struct wire_message *out, struct err *err)
 {
 	struct cursor c = cursor_of(value.data, value.len);
-	uint32_t frame = cursor_uvarint(&c), type = cursor_uvarint(&c), version = cursor_uvarint(&c);
+	uint32_t frame = cursor_uvarint(&c), type = cursor_uvarint(&c),
+		 version = cursor_uvarint(&c);
 
 	*out = nothing_yet();
 	if (c.failed)
-		return err_set(err, ERR_CORRUPT, "metadata record: %zu bytes hold no frame", value.len);
+		return err_set(
+		    err, ERR_CORRUPT, "metadata record: %zu bytes hold no frame", value.len);
 	if (frame != METADATA_FRAME_VERSION)
-		return err_set(err, ERR_UNSUPPORTED_VERSION, "metadata record: frame version %u, want %d",
-		    (unsigned)frame, METADATA_FRAME_VERSION);
+		return err_set(err, ERR_UNSUPPORTED_VERSION,
+		    "metadata record: frame version %u, want %d", (unsigned)frame,
+		    METADATA_FRAME_VERSION);
 	if (type > INT16_MAX || version > INT16_MAX)
 		return err_set(err, ERR_CORRUPT, "metadata record: type %u, version %u",
 		    (unsigned)type, (unsigned)version);
@@ -65,8 +69,8 @@ metadata_record_decode(struct slice value, struct arena *a, struct wire_message 
 }
 
 int
-metadata_record_encode(const struct wire_schema *s, int version, const void *msg, struct buf *b,
-    struct err *err)
+metadata_record_encode(
+    const struct wire_schema *s, int version, const void *msg, struct buf *b, struct err *err)
 {
 	size_t before = b->len;
 
@@ -89,9 +93,11 @@ control_key_decode(struct slice key, struct err *err)
 	int16_t version = cursor_i16(&c), type = cursor_i16(&c);
 
 	if (c.failed)
-		return err_set(err, ERR_CORRUPT, "control record: a key of %zu bytes, want 4", key.len);
+		return err_set(
+		    err, ERR_CORRUPT, "control record: a key of %zu bytes, want 4", key.len);
 	if (version < 0 || type < 0)
-		return err_set(err, ERR_CORRUPT, "control record: key version %d, type %d", version, type);
+		return err_set(
+		    err, ERR_CORRUPT, "control record: key version %d, type %d", version, type);
 	return type;
 }
 
@@ -103,8 +109,8 @@ control_key_encode(int type, struct buf *b)
 }
 
 int
-control_value_decode(int type, struct slice value, struct arena *a, struct wire_message *out,
-    struct err *err)
+control_value_decode(
+    int type, struct slice value, struct arena *a, struct wire_message *out, struct err *err)
 {
 	struct cursor c = cursor_of(value.data, value.len);
 	bool marker = type == CONTROL_ABORT || type == CONTROL_COMMIT;
@@ -114,8 +120,8 @@ control_value_decode(int type, struct slice value, struct arena *a, struct wire_
 	out->version = cursor_i16(&c);
 	if (c.failed) {
 		out->version = -1;
-		return err_set(err, ERR_CORRUPT, "control record of type %d: a value of %zu bytes", type,
-		    value.len);
+		return err_set(err, ERR_CORRUPT, "control record of type %d: a value of %zu bytes",
+		    type, value.len);
 	}
 	if (!marker)
 		c = cursor_of(value.data, value.len); /* the version is the first field */
@@ -125,8 +131,8 @@ control_value_decode(int type, struct slice value, struct arena *a, struct wire_
 }
 
 int
-control_value_encode(const struct wire_schema *s, int version, const void *msg, struct buf *b,
-    struct err *err)
+control_value_encode(
+    const struct wire_schema *s, int version, const void *msg, struct buf *b, struct err *err)
 {
 	size_t before = b->len;
 
@@ -161,19 +167,20 @@ coordinator_key_decode(enum coordinator_log log, struct slice key, struct arena 
 	out->type = cursor_i16(&c);
 	if (c.failed) {
 		out->type = -1;
-		return err_set(err, ERR_CORRUPT, "%s: a key of %zu bytes", coordinator_logs[log].topic,
-		    key.len);
+		return err_set(err, ERR_CORRUPT, "%s: a key of %zu bytes",
+		    coordinator_logs[log].topic, key.len);
 	}
-	return decode_message(coordinator_logs[log].key, coordinator_logs[log].topic, &c, a, out, err);
+	return decode_message(
+	    coordinator_logs[log].key, coordinator_logs[log].topic, &c, a, out, err);
 }
 
 int
-coordinator_key_encode(const struct wire_schema *s, const void *msg, struct buf *b,
-    struct err *err)
+coordinator_key_encode(const struct wire_schema *s, const void *msg, struct buf *b, struct err *err)
 {
 	size_t before = b->len;
 
-	assert(s->family == WIRE_GROUP_KEY || s->family == WIRE_TXN_KEY || s->family == WIRE_SHARE_KEY);
+	assert(s->family == WIRE_GROUP_KEY || s->family == WIRE_TXN_KEY ||
+	       s->family == WIRE_SHARE_KEY);
 	buf_i16(b, s->key);
 	if (wire_encode(s, 0, msg, b, err) == 0)
 		return 0;
@@ -192,21 +199,21 @@ coordinator_value_decode(enum coordinator_log log, int type, struct slice value,
 	out->version = cursor_i16(&c);
 	if (c.failed) {
 		out->version = -1;
-		return err_set(err, ERR_CORRUPT, "%s: a value of %zu bytes", coordinator_logs[log].topic,
-		    value.len);
+		return err_set(err, ERR_CORRUPT, "%s: a value of %zu bytes",
+		    coordinator_logs[log].topic, value.len);
 	}
-	return decode_message(coordinator_logs[log].value, coordinator_logs[log].topic, &c, a, out,
-	    err);
+	return decode_message(
+	    coordinator_logs[log].value, coordinator_logs[log].topic, &c, a, out, err);
 }
 
 int
-coordinator_value_encode(const struct wire_schema *s, int version, const void *msg, struct buf *b,
-    struct err *err)
+coordinator_value_encode(
+    const struct wire_schema *s, int version, const void *msg, struct buf *b, struct err *err)
 {
 	size_t before = b->len;
 
 	assert(s->family == WIRE_GROUP_VALUE || s->family == WIRE_TXN_VALUE ||
-	    s->family == WIRE_SHARE_VALUE);
+	       s->family == WIRE_SHARE_VALUE);
 	buf_i16(b, (int16_t)version);
 	if (wire_encode(s, version, msg, b, err) == 0)
 		return 0;

@@ -167,8 +167,8 @@ wire_is_default(const struct wire_field *f, const void *msg)
 		return ((const struct wire_bytes *)at)->len == empty;
 	case WIRE_UUID:
 		return uuid_is_zero(at);
-	case WIRE_FLOAT64:
-		return memcmp(at, &f->default_float, sizeof(double)) == 0;
+	case WIRE_FLOAT64: /* as Java's ==, to which -0 is 0 too */
+		return *(const double *)at == f->default_float;
 	default:
 		return number_is_default(f, at);
 	}
@@ -177,8 +177,8 @@ wire_is_default(const struct wire_field *f, const void *msg)
 int
 wire_bad_version(const struct wire_schema *s, int version, struct err *err)
 {
-	return err_set(err, ERR_UNSUPPORTED_VERSION, "%s: version %d, want %d to %d", s->name, version,
-	    s->versions.min, s->versions.max);
+	return err_set(err, ERR_UNSUPPORTED_VERSION, "%s: version %d, want %d to %d", s->name,
+	    version, s->versions.min, s->versions.max);
 }
 
 const struct wire_schema *

@@ -17,6 +17,24 @@ upper(const char *name)
 	return out;
 }
 
+/* A field's name as C takes it: a keyword gets an underscore behind it. */
+static const char *
+member(const struct field *f)
+{
+	static const char *const keywords[] = {"auto", "break", "case", "char", "const", "continue",
+	    "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if",
+	    "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
+	    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile",
+	    "while", "bool"};
+	static char out[GEN_NAME_MAX + 1];
+
+	snprintf(out, sizeof(out), "%s", f->name);
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+		if (strcmp(f->name, keywords[i]) == 0)
+			snprintf(out, sizeof(out), "%s_", f->name);
+	return out;
+}
+
 static bool
 is_nullable(const struct field *f)
 {
@@ -64,12 +82,12 @@ put_member(FILE *out, const struct field *f)
 
 	put_doc(out, "\t", f->doc);
 	if (f->prim != P_STRUCT)
-		fprintf(out, "\t%s %s;\n", f->array ? type->c_array : type->c, f->name);
+		fprintf(out, "\t%s %s;\n", f->array ? type->c_array : type->c, member(f));
 	else if (f->array)
 		fprintf(out, "\tstruct {\n\t\tstruct %s *items;\n\t\tint32_t count;\n\t} %s;\n",
-		    f->sub->cname, f->name);
+		    f->sub->cname, member(f));
 	else
-		fprintf(out, "\tstruct %s %s;\n", f->sub->cname, f->name);
+		fprintf(out, "\tstruct %s %s;\n", f->sub->cname, member(f));
 	if (has_null_flag(f))
 		fprintf(out, "\tbool %s_is_null;\n", f->name);
 }
@@ -158,7 +176,7 @@ put_field(FILE *out, const struct strct *s, const struct field *f)
 	    "\t{.name = \"%s\", .json = \"%s\", .type = %s, .versions = {%d, %d}, "
 	    ".nullable = {%d, %d},\n\t    .tag = %d, .offset = offsetof(struct %s, %s)",
 	    f->name, camel, prim_names[f->prim].tag, f->versions.min, f->versions.max,
-	    f->nullable.min, f->nullable.max, f->tag, s->cname, f->name);
+	    f->nullable.min, f->nullable.max, f->tag, s->cname, member(f));
 	if (f->array)
 		fprintf(out, ", .array = true");
 	if (f->ignorable)
@@ -218,7 +236,8 @@ put_table(FILE *out, struct strct *s)
 	}
 	tagged = put_tagged(out, s);
 	fprintf(out,
-	    "static const struct wire_struct struct_%s = {.name = \"%s\", .size = sizeof(struct %s),\n"
+	    "static const struct wire_struct struct_%s = {.name = \"%s\", .size = sizeof(struct "
+	    "%s),\n"
 	    "    .tags_offset = offsetof(struct %s, tags), .field_count = %d, .tagged_count = %d",
 	    s->cname, s->cname, s->cname, s->cname, s->field_count, tagged);
 	if (s->field_count > 0)

@@ -34,8 +34,8 @@ check_unique(const struct msg *msgs)
 				for (int j = 0; j < b->key_count; j++)
 					same = same || a->keys[i] == b->keys[j];
 			if (same) {
-				fprintf(stderr, "%s:%d: %s has the name or number of %s in %s\n", b->file,
-				    b->line, b->name, a->name, a->file);
+				fprintf(stderr, "%s:%d: %s has the name or number of %s in %s\n",
+				    b->file, b->line, b->name, a->name, a->file);
 				exit(1);
 			}
 		}

@@ -45,7 +45,7 @@ struct line {
 	char *words[WORDS_MAX];
 	int count;
 	int level;
-	const char *comment; /* NULL: none */
+	char *comment; /* NULL: none */
 };
 
 struct parser {
@@ -55,7 +55,7 @@ struct parser {
 	struct msg ***tail;
 	struct msg head; /* of the header line; copied into each section's message */
 	bool have_head;
-	struct msg *msg;                       /* being filled, or NULL */
+	struct msg *msg;		       /* being filled, or NULL */
 	struct strct *open[GEN_DEPTH_MAX + 1]; /* by level: whose fields stand there */
 };
 
@@ -73,6 +73,12 @@ die_at(const struct parser *p, int line_no, const char *fmt, ...)
 }
 
 #define die(p, ...) die_at((p), (p)->line_no, __VA_ARGS__)
+
+static void
+copy(char out[GEN_NAME_MAX], const char *name)
+{
+	snprintf(out, GEN_NAME_MAX, "%s", name);
+}
 
 static void *
 must(void *p)
@@ -126,16 +132,17 @@ take_name(const struct parser *p, char out[GEN_NAME_MAX], const char *word, bool
 
 	for (; good && *c != '\0'; c++) {
 		if (*c == '_')
-			good = !message && (islower((unsigned char)c[1]) || isdigit((unsigned char)c[1]));
+			good = !message &&
+			       (islower((unsigned char)c[1]) || isdigit((unsigned char)c[1]));
 		else
 			good = isdigit((unsigned char)*c) || islower((unsigned char)*c) ||
-			    (message && isupper((unsigned char)*c));
+			       (message && isupper((unsigned char)*c));
 	}
 	if (!good)
 		die(p, "'%s' is not a name; want %s", word, message ? "CamelCase" : "snake_case");
 	if (strlen(word) >= GEN_NAME_MAX / 2)
 		die(p, "the name '%s' is too long", word);
-	strcpy(out, word);
+	copy(out, word);
 }
 
 static bool
@@ -156,27 +163,20 @@ parse_int(const char *s, int *out)
 static bool
 parse_range(const char *word, struct range *out)
 {
-	char text[32], *dash;
-	size_t len = strlen(word);
+	char text[GEN_NAME_MAX], *end;
 
-	if (len == 0 || len >= sizeof(text))
-		return false;
-	strcpy(text, word);
-	if (text[len - 1] == '+') {
-		text[len - 1] = '\0';
+	copy(text, word);
+	end = text + strcspn(text, "+-");
+	if (strcmp(end, "+") == 0)
 		out->max = GEN_VERSION_MAX;
-		return parse_int(text, &out->min);
-	}
-	if ((dash = strchr(text, '-')) != NULL) {
-		*dash = '\0';
-		return parse_int(text, &out->min) && parse_int(dash + 1, &out->max) &&
-		    out->min <= out->max;
-	}
-	out->max = 0;
-	if (!parse_int(text, &out->min))
+	else if (*end == '-' && !parse_int(end + 1, &out->max))
 		return false;
-	out->max = out->min;
-	return true;
+	if (*end == '\0' && !parse_int(text, &out->max))
+		return false;
+	if (*end == '+' && end[1] != '\0')
+		return false;
+	*end = '\0';
+	return parse_int(text, &out->min) && out->min <= out->max;
 }
 
 static struct range
@@ -201,20 +201,16 @@ intersect(struct range a, struct range b)
 static char *
 take_doc(struct parser *p, const struct line *l)
 {
-	char *doc = p->doc;
-	size_t len;
+	char *doc = p->doc, *both;
+	size_t size;
 
 	p->doc = NULL;
-	if (l == NULL || l->comment == NULL)
-		return doc;
-	len = (doc ? strlen(doc) : 0) + strlen(l->comment) + 2;
-	doc = must(realloc(doc, len));
-	if (len == strlen(l->comment) + 2)
-		doc[0] = '\0';
-	if (doc[0] != '\0')
-		strcat(doc, "\n");
-	strcat(doc, l->comment);
-	return doc;
+	if (l->comment == NULL || doc == NULL)
+		return l->comment != NULL ? l->comment : doc;
+	size = strlen(doc) + strlen(l->comment) + 2;
+	both = must(malloc(size));
+	snprintf(both, size, "%s\n%s", doc, l->comment);
+	return both;
 }
 
 static struct strct *
@@ -266,14 +262,14 @@ begin_message(struct parser *p, int family, const char *section)
 	m->structs_tail = &m->structs;
 	if (m->versions.max < m->versions.min)
 		die(p, "%s has no versions", m->name);
-	snprintf(name, sizeof(name), "%s%c%s", m->name, section ? toupper((unsigned char)*section) : '\0',
-	    section ? section + 1 : "");
+	snprintf(name, sizeof(name), "%s%c%s", m->name,
+	    section ? toupper((unsigned char)*section) : '\0', section ? section + 1 : "");
 	if (strlen(name) >= GEN_NAME_MAX / 2)
 		die(p, "the name '%s' is too long", name);
-	strcpy(m->name, name);
+	copy(m->name, name);
 	gen_snake(m->cname, m->name);
 	m->body = new_struct(p, m, NULL);
-	strcpy(m->body->cname, m->cname);
+	copy(m->body->cname, m->cname);
 	m->body->doc = m->doc;
 	m->line = p->line_no;
 	memset(p->open, 0, sizeof(p->open));
@@ -288,8 +284,8 @@ find_family(const char *word, const char *section)
 {
 	for (int i = 0; i < family_count; i++)
 		if (strcmp(families[i].word, word) == 0 &&
-		    (section == NULL || (families[i].section != NULL &&
-					    strcmp(families[i].section, section) == 0)))
+		    (section == NULL ||
+			(families[i].section != NULL && strcmp(families[i].section, section) == 0)))
 			return i;
 	return -1;
 }
@@ -357,7 +353,7 @@ parse_type(const struct parser *p, char *word, struct field *f, char name[GEN_NA
 	}
 	if (strlen(word) >= GEN_NAME_MAX)
 		die(p, "the type '%s' is too long", word);
-	strcpy(name, word);
+	copy(name, word);
 	return nullable;
 }
 
@@ -391,8 +387,11 @@ check_default(const struct parser *p, const struct field *f)
 {
 	static const struct {
 		long long min, max;
-	} bounds[] = {[P_INT8] = {-128, 127}, [P_INT16] = {-32768, 32767}, [P_UINT16] = {0, 65535},
-	    [P_INT32] = {-2147483648LL, 2147483647}, [P_UINT32] = {0, 4294967295LL},
+	} bounds[] = {[P_INT8] = {-128, 127},
+	    [P_INT16] = {-32768, 32767},
+	    [P_UINT16] = {0, 65535},
+	    [P_INT32] = {-2147483648LL, 2147483647},
+	    [P_UINT32] = {0, 4294967295LL},
 	    [P_INT64] = {-0x7fffffffffffffffLL - 1, 0x7fffffffffffffffLL}};
 	char *end;
 	long long v;
@@ -444,7 +443,7 @@ parse_attributes(const struct parser *p, const struct line *l, struct field *f)
 			if (*next == '\0' || strlen(next) >= sizeof(f->def))
 				die(p, "the default is missing, or too long");
 			f->has_default = true;
-			strcpy(f->def, next);
+			copy(f->def, next);
 			at++;
 		} else {
 			die(p, "'%s' instead of tag, default, ignorable or inflexible", word);
@@ -571,7 +570,8 @@ check_message(const struct parser *p, const struct msg *m)
 		die_at(p, m->line, "structs nest deeper than %d", GEN_DEPTH_MAX);
 	for (struct strct *s = m->structs; s != NULL; s = s->next)
 		if (s->field_count == 0)
-			die_at(p, m->line, "struct '%s' has no fields (or is not known here)", s->name);
+			die_at(p, m->line, "struct '%s' has no fields (or is not known here)",
+			    s->name);
 }
 
 void
