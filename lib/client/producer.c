@@ -13,6 +13,7 @@ struct flight {
 	struct produce_call call; /* first: completions come with it */
 	struct batch_builder builder;
 	struct producer_ack ack;
+	struct buf inputs; /* int64_t each: the caller's numbers of the records */
 	struct lane *lane;
 	struct flight *next; /* in the list of free ones */
 };
@@ -79,6 +80,7 @@ static void
 flight_free(struct flight *f)
 {
 	batch_builder_release(&f->builder);
+	buf_release(&f->inputs);
 	free(f);
 }
 
@@ -173,6 +175,7 @@ flight_done(struct call *call)
 	p->in_flight--;
 	l->in_flight--;
 	f->ack.base_offset = f->call.base_offset;
+	f->ack.inputs = (const int64_t *)(const void *)f->inputs.data;
 	if (f->call.append_time != NO_TIMESTAMP)
 		f->ack.timestamp = f->call.append_time;
 	if (call->err.code == 0) {
@@ -301,13 +304,14 @@ choose(struct producer *p, struct topic *t, const struct record *rec)
 
 /* Begins a batch, with the memory of one that is done if there is any. */
 static struct flight *
-flight_begin(struct producer *p, struct lane *l, int64_t input, struct err *err)
+flight_begin(struct producer *p, struct lane *l, struct err *err)
 {
 	struct flight *f = p->free;
 
 	if (f != NULL) {
 		p->free = f->next;
 		batch_builder_reset(&f->builder);
+		buf_clear(&f->inputs);
 	} else {
 		f = calloc(1, sizeof(*f));
 		if (f == NULL) {
@@ -317,8 +321,7 @@ flight_begin(struct producer *p, struct lane *l, int64_t input, struct err *err)
 		batch_builder_init(&f->builder, p->config.codec, p->config.level);
 	}
 	f->lane = l;
-	f->ack = (struct producer_ack){
-	    .topic = l->topic->name, .partition = l->partition, .first_input = input};
+	f->ack = (struct producer_ack){.topic = l->topic->name, .partition = l->partition};
 	if (p->config.linger_ms >= 0)
 		os_timer_start(p->target->os, &l->linger, p->config.linger_ms);
 	return f;
@@ -378,8 +381,11 @@ producer_send(struct producer *p, const char *topic, int32_t partition, const st
 		if (wait_for_room(p, err) == -1)
 			return -1;
 	}
-	if (l->open == NULL && (l->open = flight_begin(p, l, input, err)) == NULL)
+	if (l->open == NULL && (l->open = flight_begin(p, l, err)) == NULL)
 		return -1;
+	buf_put(&l->open->inputs, &input, sizeof(input));
+	if (l->open->inputs.failed)
+		return err_nomem(err);
 	if (batch_builder_add(&l->open->builder, rec, err) == -1)
 		return -1;
 	/* With the last record that fits, a batch need not wait for another. */

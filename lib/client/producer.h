@@ -28,14 +28,14 @@ enum partitioner {
  * crc32 also an empty one). */
 int32_t partition_for_key(enum partitioner p, const void *key, int32_t key_size, int32_t count);
 
-/* An acknowledged batch, in order within its partition. */
+/* A batch that was acknowledged, or failed; in order within its partition. */
 struct producer_ack {
 	const char *topic;
 	int32_t partition;
 	int64_t base_offset;
 	int32_t record_count;
-	int64_t timestamp;  /* of its first record, or append time */
-	int64_t first_input; /* the caller's number of the first record, see producer_send */
+	int64_t timestamp;     /* of its first record, or append time */
+	const int64_t *inputs; /* the caller's number of each record, see producer_send */
 };
 
 struct producer_config {
