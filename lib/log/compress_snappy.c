@@ -100,18 +100,14 @@ snappy_stream_put(int level, const uint8_t *in, size_t len, struct buf *out, str
 	return out->failed ? err_nomem(err) : 0;
 }
 
-/* The header at the cursor. Its second version is the oldest reader's. */
+/* The header at the cursor. snappy-java does not look at the versions. */
 static int
 snappy_header_get(struct decompressor *d, struct err *err)
 {
-	const uint8_t *magic = cursor_bytes(&d->in, SNAPPY_MAGIC_SIZE);
-	int32_t version = cursor_i32(&d->in), compatible = cursor_i32(&d->in);
+	const uint8_t *header = cursor_bytes(&d->in, SNAPPY_HEADER);
 
-	if (d->in.failed || memcmp(magic, SNAPPY_MAGIC, SNAPPY_MAGIC_SIZE) != 0)
+	if (header == NULL || memcmp(header, SNAPPY_MAGIC, SNAPPY_MAGIC_SIZE) != 0)
 		return err_set(err, ERR_CORRUPT, "snappy: bad stream header");
-	if (version < SNAPPY_VERSION)
-		return err_set(err, ERR_CORRUPT, "snappy: stream version %d, compatible %d",
-		    version, compatible);
 	return 0;
 }
 
