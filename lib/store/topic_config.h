@@ -20,6 +20,7 @@ struct topic_config {
 	const char *default_text; /* as Kafka prints it */
 	double min, max;          /* of numbers */
 	const char *values;       /* "a|b|c": what a string or a list may hold; NULL any */
+	const char *broker_name;  /* the broker's default for it; NULL if it has none */
 	const char *help;         /* one line */
 };
 
@@ -33,6 +34,13 @@ const struct topic_config *topic_config_find(const char *name);
  * nearest name, or with what would be allowed. */
 int topic_config_check(const char *name, const char *value, char *out, size_t out_size,
     struct err *err);
+
+/* What holds for a topic: its override, else the broker's default in the image
+ * (a dynamic config of the only node, then of the cluster), else the table's.
+ * Lives as long as the image. NULL for an unknown name. `is_set` (may be NULL)
+ * tells an override. */
+const char *topic_config_value(
+    const struct image *im, const char *topic, const char *name, bool *is_set);
 
 /* Effective values: topic override, else broker default in the image, else the
  * table's. A value in the log that cannot be read counts as not set. */
