@@ -58,10 +58,4 @@ void envelope_release(struct envelope *e);
 int envelope_write(struct buf *out, const struct record *rec, const struct place *at,
     struct err *err);
 
-/* Appends a JSON string, quotes included; the bytes must be UTF-8. */
-void json_string_put(struct buf *out, const void *data, size_t len);
-
-/* How many bytes at `data` stand for themselves in a JSON string. */
-size_t json_plain(const uint8_t *data, size_t len);
-
 #endif

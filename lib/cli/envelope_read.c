@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/json.h"
 #include "cli/nearest.h"
 #include "cli/times.h"
 
