@@ -11,7 +11,7 @@
 /* "2024-01-15", "2024-01-15T10:00", "…:30", "…:30.123", each time of day with an
  * optional zone: Z, +01:00, -0130. A space may stand for the T. Without a zone
  * it is local time ($TZ). Returns 0, or -1 with nothing stored. */
-int time_parse_iso(const char *s, int64_t *ms);
+int time_parse_iso(const char *s, int64_t *out);
 
 /* The above, and: seconds since 1970 (10 digits), milliseconds (13 digits),
  * "now", and durations with units: "-2h" before now, "+1h" after `base_ms`

@@ -13,6 +13,7 @@ descriptors_fill(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+			/* cppcheck-suppress leakReturnValNotUsed ; it is kept open on purpose */
 			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 

@@ -108,6 +108,7 @@ ask_topic(struct consumer *c, const char *name, struct arena *arena,
 	if (mc.topics[0].code != 0)
 		return err_set(err, mc.topics[0].code, "topic %s: %s", name,
 		    err_name(mc.topics[0].code));
+	/* cppcheck-suppress autoVariables ; the topics are the arena's, not the call's */
 	*out = &mc.topics[0];
 	return 0;
 }
@@ -149,7 +150,7 @@ consumer_add(struct consumer *c, const char *topic, const int32_t *partitions,
 	if (t->all)
 		partition_count = found->partition_count;
 	for (size_t i = 0; i < partition_count; i++) {
-		int32_t n = t->all ? found->partitions[i].number : partitions[i];
+		int32_t n = partitions == NULL ? found->partitions[i].number : partitions[i];
 
 		if (n < 0 || (size_t)n >= found->partition_count) {
 			err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,

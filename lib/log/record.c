@@ -38,7 +38,7 @@ static inline int64_t
 varlong_get(struct cursor *c)
 {
 	if (cursor_left(c) >= 1 && c->at[0] < 0x80)
-		return unzigzag(*c->at++);
+		return unzigzag(*c->at++); /* NOLINT(clang-analyzer-core.NullDereference): a byte is left */
 	return cursor_varlong(c);
 }
 

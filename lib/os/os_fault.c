@@ -78,6 +78,7 @@ fd_opened(struct fault_os *f, int fd)
 			f->fds = fds;
 			f->fd_cap = cap;
 		}
+		/* cppcheck-suppress memleak ; fault_os has it */
 	}
 	if (known) {
 		f->fds[fd] = FD_OPEN;

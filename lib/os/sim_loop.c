@@ -139,7 +139,7 @@ int
 sim_watch_start(struct os *os, struct os_watch *w, const char *path)
 {
 	struct sim_os *s = sim_of(os);
-	struct sim_place at;
+	struct sim_place at = {0};
 
 	if (!s->dead && place_find(s->disk, path, &at) == -1)
 		return -1;
