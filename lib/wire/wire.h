@@ -2,8 +2,8 @@
  * wire: Kafka's messages as data.
  *
  * A message (request, response, metadata record, coordinator record, blob) is a
- * small text file in schema/; gen/ turns the files, at build time, into C
- * structs (wire_gen.h) and field tables (wire_gen.c). The functions here are
+ * small text file in schema/ (gen/gen.h tells the language); gen/ turns them into C
+ * structs (wire_gen.h) and field tables (wire_gen.c), by make. The functions here are
  * the only ones that know the encodings (KIP-482 and what came before it): they
  * walk a table and fill, read, size or print a struct by offset. There is no
  * code per message.
