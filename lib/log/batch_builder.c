@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "log/batch.h"
@@ -61,13 +62,13 @@ batch_builder_set_range(struct batch_builder *bb, int64_t base_offset, int64_t l
 static inline uint32_t
 zigzag(int32_t v)
 {
-	return (uint32_t)v << 1 ^ (uint32_t)(v >> 31);
+	return (uint32_t)v << 1 ^ -(uint32_t)(v < 0);
 }
 
 static inline uint64_t
 zigzag_long(int64_t v)
 {
-	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+	return (uint64_t)v << 1 ^ -(uint64_t)(v < 0);
 }
 
 /* Bytes of a varint whose zigzag is `v`: one for every seven bits begun. */
@@ -194,10 +195,11 @@ batch_builder_add_at(struct batch_builder *bb, const struct record *rec, struct 
 	bool sets_base = bb->head.record_count == 0 && !bb->base_set;
 	int64_t base = sets_base ? rec->offset : bb->head.base_offset;
 
-	if (rec->offset < base || rec->offset - base <= bb->last_delta ||
+	if (rec->offset < 0 || rec->offset < base || rec->offset - base <= bb->last_delta ||
 	    rec->offset - base > INT32_MAX)
-		return err_set(err, ERR_INVALID, "offset %lld after %lld, in a batch from %lld",
-		    (long long)rec->offset, (long long)(base + bb->last_delta), (long long)base);
+		return err_set(err, ERR_INVALID,
+		    "offset %" PRId64 " in a batch from %" PRId64 ", whose last delta is %" PRId32,
+		    rec->offset, base, bb->last_delta);
 	if (batch_builder_put(bb, rec, (int32_t)(rec->offset - base), err) == -1)
 		return -1;
 	bb->head.base_offset = base;

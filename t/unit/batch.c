@@ -16,11 +16,12 @@ static struct err err;
 static size_t
 unhex(const char *hex, uint8_t *out)
 {
+	static const char digits[] = "0123456789abcdef";
 	size_t n = 0;
-	unsigned byte;
 
-	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		out[n++] = (uint8_t)byte;
+	for (; hex[0] != '\0'; hex += 2)
+		out[n++] = (uint8_t)((strchr(digits, hex[0]) - digits) << 4 |
+				     (strchr(digits, hex[1]) - digits));
 	return n;
 }
 

@@ -14,8 +14,8 @@ static bool failed;
 
 #ifndef __SANITIZE_ADDRESS__ /* which has its own malloc: there the test only runs through */
 void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
+void *__libc_calloc(size_t nmemb, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
 
 static bool
 must_fail(void)
@@ -33,15 +33,15 @@ malloc(size_t size)
 }
 
 void *
-calloc(size_t count, size_t size)
+calloc(size_t nmemb, size_t size)
 {
-	return must_fail() ? NULL : __libc_calloc(count, size);
+	return must_fail() ? NULL : __libc_calloc(nmemb, size);
 }
 
 void *
-realloc(void *old, size_t size)
+realloc(void *ptr, size_t size)
 {
-	return must_fail() ? NULL : __libc_realloc(old, size);
+	return must_fail() ? NULL : __libc_realloc(ptr, size);
 }
 #endif
 
@@ -108,7 +108,7 @@ main(void)
 		value[i] = (char)(i * i >> 7);
 	test_add_keeps();
 	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
-		int calls = 0, rc, wrong = 0;
+		int calls = 0, rc = 0, wrong = 0;
 
 		do {
 			failed = false;
