@@ -113,6 +113,10 @@ int mlog_open(struct mlog *log, struct os *os, const char *dir, const struct mlo
 /* Closes the files without syncing; memory is freed. */
 void mlog_release(struct mlog *log);
 
+/* Closes the descriptors that no sync waits for; the next append opens them
+ * again. For a log that is idle. */
+void mlog_close_files(struct mlog *log);
+
 static inline int64_t
 mlog_end(const struct mlog *log)
 {

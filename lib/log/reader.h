@@ -39,6 +39,16 @@ int reader_seek(struct reader *r, int64_t offset, struct err *err);
  * Other errors are of the machine. */
 int reader_next(struct reader *r, struct batch *b, struct err *err);
 
+/* What reader_next found bad when it last said ERR_CORRUPT. */
+struct reader_damage {
+	int64_t segment_base, position; /* where the bad bytes begin */
+	enum batch_fault fault;
+	uint32_t crc_found, crc_wanted;  /* for BATCH_BAD_CRC */
+	int64_t lost_first, lost_last;   /* offsets */
+	int64_t next_base, next_position; /* of the next good batch; -1: none known */
+};
+const struct reader_damage *reader_damage(const struct reader *r);
+
 /* Where the batch just read lies: its segment's base offset and the byte. */
 void reader_position(const struct reader *r, int64_t *segment_base, int64_t *position);
 

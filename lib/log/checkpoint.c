@@ -1,0 +1,175 @@
+/* One offset per partition, in a text file that is replaced whole. */
+#include "log/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/checkpoint_text.h"
+
+void
+checkpoint_init(struct checkpoint *c)
+{
+	*c = (struct checkpoint){0};
+}
+
+void
+checkpoint_release(struct checkpoint *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		free(c->entries[i].topic);
+	free(c->entries);
+	checkpoint_init(c);
+}
+
+static int
+compare(const struct checkpoint_entry *e, const char *topic, int32_t partition)
+{
+	int order = strcmp(e->topic, topic);
+
+	if (order != 0)
+		return order;
+	return (e->partition > partition) - (e->partition < partition);
+}
+
+/* Index of the first entry that is not below. */
+static size_t
+place(const struct checkpoint *c, const char *topic, int32_t partition)
+{
+	size_t low = 0, high = c->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (compare(&c->entries[mid], topic, partition) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool
+holds(const struct checkpoint *c, size_t at, const char *topic, int32_t partition)
+{
+	return at < c->count && compare(&c->entries[at], topic, partition) == 0;
+}
+
+int64_t
+checkpoint_get(const struct checkpoint *c, const char *topic, int32_t partition)
+{
+	size_t at = place(c, topic, partition);
+
+	return holds(c, at, topic, partition) ? c->entries[at].offset : -1;
+}
+
+static int
+grow(struct checkpoint *c, struct err *err)
+{
+	size_t cap = c->cap ? c->cap * 2 : 16;
+	struct checkpoint_entry *entries;
+
+	if (c->count < c->cap)
+		return 0;
+	entries = reallocarray(c->entries, cap, sizeof(*entries));
+	if (entries == NULL)
+		return err_nomem(err);
+	c->entries = entries;
+	c->cap = cap;
+	return 0;
+}
+
+int
+checkpoint_set(struct checkpoint *c, const char *topic, int32_t partition, int64_t offset,
+    struct err *err)
+{
+	size_t at = place(c, topic, partition);
+	char *name;
+
+	if (holds(c, at, topic, partition)) {
+		c->entries[at].offset = offset;
+		return 0;
+	}
+	if (grow(c, err) == -1)
+		return -1;
+	name = strdup(topic);
+	if (name == NULL)
+		return err_nomem(err);
+	memmove(&c->entries[at + 1], &c->entries[at], (c->count - at) * sizeof(*c->entries));
+	c->entries[at] = (struct checkpoint_entry){name, partition, offset};
+	c->count++;
+	return 0;
+}
+
+void
+checkpoint_del(struct checkpoint *c, const char *topic, int32_t partition)
+{
+	size_t at = place(c, topic, partition);
+
+	if (!holds(c, at, topic, partition))
+		return;
+	free(c->entries[at].topic);
+	c->count--;
+	memmove(&c->entries[at], &c->entries[at + 1], (c->count - at) * sizeof(*c->entries));
+}
+
+static int
+take_entry(struct checkpoint *c, const struct checkpoint_text *t, struct err *err)
+{
+	char topic[256]; /* Kafka's names have at most 249 characters */
+	int64_t partition, offset;
+
+	if (t->fields[0].len >= sizeof(topic) ||
+	    memchr(t->fields[0].data, '\0', t->fields[0].len) != NULL)
+		return err_set(err, ERR_CORRUPT, "line %d: want a topic name, found %zu bytes",
+		    t->line, t->fields[0].len);
+	memcpy(topic, t->fields[0].data, t->fields[0].len);
+	topic[t->fields[0].len] = '\0';
+	if (checkpoint_text_int(t, 1, 0, INT32_MAX, &partition, err) == -1 ||
+	    checkpoint_text_int(t, 2, INT64_MIN, INT64_MAX, &offset, err) == -1)
+		return -1;
+	return checkpoint_set(c, topic, (int32_t)partition, offset, err);
+}
+
+int
+checkpoint_parse(struct checkpoint *c, const char *text, size_t len, struct err *err)
+{
+	struct checkpoint_text t;
+	int r;
+
+	if (checkpoint_text_open(&t, text, len, 3, err) == -1)
+		return -1;
+	while ((r = checkpoint_text_next(&t, err)) == 1) {
+		if (take_entry(c, &t, err) == -1)
+			return -1;
+	}
+	return r;
+}
+
+int
+checkpoint_read(struct checkpoint *c, struct os *os, const char *path, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int r = os_read_file(os, path, CHECKPOINT_FILE_MAX, &text, err);
+
+	if (r == 0) {
+		r = checkpoint_parse(c, buf_cstr(&text), text.len, err);
+		if (r == -1)
+			err_prefix(err, "%s", path);
+	}
+	buf_release(&text);
+	return r;
+}
+
+int
+checkpoint_write(const struct checkpoint *c, struct os *os, const char *path, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int r;
+
+	buf_printf(&text, "0\n%zu\n", c->count);
+	for (size_t i = 0; i < c->count; i++)
+		buf_printf(&text, "%s %d %lld\n", c->entries[i].topic, (int)c->entries[i].partition,
+		    (long long)c->entries[i].offset);
+	r = text.failed ? err_nomem(err) : os_replace_file(os, path, text.data, text.len, err);
+	buf_release(&text);
+	return r;
+}

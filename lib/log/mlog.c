@@ -1,0 +1,416 @@
+/* The life of a log: opened, caught up with, released. */
+#include "log/mlog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/mlog_impl.h"
+
+void
+mlog_config_default(struct mlog_config *c)
+{
+	*c = (struct mlog_config){
+	    .segment_bytes = 1 << 30,
+	    .segment_ms = 604800000,
+	    .segment_jitter_ms = 0,
+	    .segment_index_bytes = 10 << 20,
+	    .index_interval_bytes = 4096,
+	    .retention_ms = 604800000,
+	    .retention_bytes = -1,
+	    .cleanup_delete = true,
+	    .cleanup_compact = false,
+	    .delete_retention_ms = 86400000,
+	    .min_compaction_lag_ms = 0,
+	    .max_compaction_lag_ms = INT64_MAX,
+	    .min_cleanable_ratio = 0.5,
+	    .max_message_bytes = 1048588,
+	    .append_time = false,
+	};
+}
+
+int
+mlog_fail(struct mlog *log)
+{
+	log->failed = true;
+	return -1;
+}
+
+int
+mlog_usable(const struct mlog *log, struct err *err)
+{
+	if (!log->failed)
+		return 0;
+	return err_set(err, ERR_IO, "%s: takes nothing more after a storage error",
+	    segment_dir_name(log->dir));
+}
+
+/* --- the list of segments ------------------------------------------------------ */
+
+int
+mlog_push_segment(struct mlog *log, int64_t base, struct err *err)
+{
+	struct segment *s;
+
+	if (log->segment_count == log->segment_cap) {
+		size_t cap = log->segment_cap ? log->segment_cap * 2 : 4;
+		struct segment **all = reallocarray(log->segments, cap, sizeof(struct segment *));
+		if (all == NULL)
+			return err_nomem(err);
+		log->segments = all;
+		log->segment_cap = cap;
+	}
+	s = segment_new(log->os, log->dir, base, err);
+	if (s == NULL)
+		return -1;
+	log->segments[log->segment_count++] = s;
+	return 0;
+}
+
+void
+mlog_drop_segment(struct mlog *log, size_t i)
+{
+	segment_free(log->segments[i]);
+	log->segment_count--;
+	memmove(&log->segments[i], &log->segments[i + 1],
+	    (log->segment_count - i) * sizeof(struct segment *));
+}
+
+size_t
+mlog_segment_of(const struct mlog *log, int64_t offset)
+{
+	size_t low = 0, high = log->segment_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (log->segments[mid]->base <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > 0 ? low - 1 : 0;
+}
+
+static bool
+has_log(const struct segment_names *names, int64_t base)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		const struct segment_name *n = &names->names[i];
+		if (n->base == base && n->kind == SEGMENT_LOG && n->state == SEGMENT_PLAIN)
+			return true;
+	}
+	return false;
+}
+
+/* An index whose .log is gone belongs to nothing (Kafka removes it too). */
+static int
+remove_orphan(struct mlog *log, const struct segment_name *n, struct err *err)
+{
+	char path[LOG_PATH_MAX];
+
+	segment_name_path(path, log->dir, n);
+	if (os_remove(log->os, path) == -1 && errno != ENOENT)
+		return err_sys(err, errno, "%s: remove", path);
+	return 0;
+}
+
+static int
+take_names(struct mlog *log, const struct segment_names *names, struct err *err)
+{
+	int64_t last_log = -1;
+
+	while (log->segment_count > 0)
+		mlog_drop_segment(log, log->segment_count - 1);
+	for (size_t i = 0; i < names->count; i++) {
+		const struct segment_name *n = &names->names[i];
+		if (n->state != SEGMENT_PLAIN || n->kind == SEGMENT_SNAPSHOT)
+			continue;
+		if (n->kind == SEGMENT_LOG) {
+			/* Sorted by base, the .log before its indexes. */
+			last_log = n->base;
+			if (mlog_push_segment(log, n->base, err) == -1)
+				return -1;
+		} else if (n->base != last_log && !has_log(names, n->base)) {
+			if (remove_orphan(log, n, err) == -1)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int
+mlog_load_segments(struct mlog *log, struct err *err)
+{
+	struct segment_names names = {0};
+	int r = segment_names_read(&names, log->os, log->dir, err);
+
+	if (r == 0)
+		r = mlog_finish_replacement(log, &names, err);
+	if (r == 0)
+		r = take_names(log, &names, err);
+	segment_names_release(&names);
+	return r;
+}
+
+int
+mlog_begin(struct mlog *log, int64_t base, struct err *err)
+{
+	if (mlog_push_segment(log, base, err) == -1)
+		return -1;
+	if (segment_create(mlog_active(log), err) == -1) {
+		mlog_drop_segment(log, log->segment_count - 1);
+		return -1;
+	}
+	segment_begin_tail(&log->tail, base);
+	return 0;
+}
+
+/* --- opening ------------------------------------------------------------------------ */
+
+/* Is the tail one that these files can have? Its segment is there, and holds at
+ * least what the tail says. */
+static bool
+tail_fits(struct mlog *log, const struct mlog_tail *t, size_t *at)
+{
+	struct segment *s;
+	struct err ignored;
+
+	if (log->segment_count == 0 || t->size < 0 || t->end_offset < t->segment_base ||
+	    t->indexed_position < 0 || t->indexed_position > t->size ||
+	    t->synced_offset > t->end_offset)
+		return false;
+	*at = mlog_segment_of(log, t->segment_base);
+	s = log->segments[*at];
+	if (s->base != t->segment_base)
+		return false;
+	if (*at + 1 < log->segment_count && log->segments[*at + 1]->base < t->end_offset)
+		return false;
+	if (segment_open_log(s, &ignored) == -1)
+		return false;
+	s->size = -1;
+	return segment_stat(s, &ignored) == 0 && s->size >= t->size;
+}
+
+/* What the tail did not say of segments before the active one: those that reach
+ * above the synced offset may hold bytes that are not durable. */
+static void
+mark_unsynced(struct mlog *log)
+{
+	for (size_t i = 0; i + 1 < log->segment_count; i++)
+		log->segments[i]->unsynced = mlog_segment_end(log, i) > log->tail.synced_offset;
+}
+
+/* Goes on from a tail that fits. */
+static int
+advance(struct mlog *log, const struct mlog_tail *t, size_t at, struct err *err)
+{
+	log->tail = *t;
+	if (at + 1 < log->segment_count || log->segments[at]->size > t->size) {
+		if (mlog_verify(log, at, t->end_offset, err) == -1)
+			return -1;
+		if (epochs_write(&log->epochs, log->os, log->dir, err) == -1)
+			return -1;
+	}
+	mark_unsynced(log);
+	return 0;
+}
+
+/* A clean stop: only the end of the active segment is looked at, from the last
+ * index entry on. Anything odd about it, and it was none. */
+static int
+open_clean(struct mlog *log, struct mlog_tail *t, struct err *err)
+{
+	struct segment *s = mlog_active(log);
+	struct scan scan;
+	struct batch b;
+	int r;
+
+	segment_begin_tail(t, s->base);
+	if (segment_open_log(s, err) == -1 || segment_open_indexes(s, err) == -1)
+		return -1;
+	scan_init(&scan);
+	scan_start(&scan, log->os, s->log_fd, 0);
+	r = scan_next(&scan, &b, err);
+	if (r == 1) {
+		t->first_timestamp = b.max_timestamp;
+		if (s->offsets->last.position > 0) {
+			t->size = t->indexed_position = s->offsets->last.position;
+			t->max_timestamp = s->times->last.timestamp;
+			t->max_timestamp_offset = s->times->last.offset;
+			scan_move(&scan, t->size);
+			r = scan_next(&scan, &b, err);
+			if (r == 1 && batch_last_offset(&b) != s->offsets->last.offset)
+				r = -1;
+			t->end_offset = b.base_offset;
+		}
+	}
+	scan_release(&scan);
+	t->producers = r != 0;
+	t->synced_offset = t->end_offset;
+	return r == -1 ? -1 : 0;
+}
+
+static int
+open_segments(struct mlog *log, const struct mlog_open_args *args, struct err *err)
+{
+	struct mlog_tail clean;
+	size_t at;
+
+	if (log->segment_count == 0)
+		return mlog_begin(log, args->start_offset, err);
+	if (args->how == MLOG_TRUST_TAIL && args->tail != NULL && tail_fits(log, args->tail, &at))
+		return advance(log, args->tail, at, err);
+	if (args->how == MLOG_CLEAN && open_clean(log, &clean, err) == 0) {
+		log->tail = clean;
+		if (mlog_verify(log, log->segment_count - 1, clean.end_offset, err) == -1)
+			return -1;
+		log->tail.synced_offset = log->tail.end_offset;
+		return 0;
+	}
+	return mlog_recover(log, args->recovery_point, args->start_offset, err);
+}
+
+/* The start is what was deleted up to, but no record is below the first base;
+ * a log that ends below its start begins anew there. */
+static int
+settle_start(struct mlog *log, int64_t start_offset, struct err *err)
+{
+	log->start_offset = log->segments[0]->base;
+	if (start_offset > log->start_offset)
+		log->start_offset = start_offset;
+	if (log->tail.end_offset >= log->start_offset)
+		return 0;
+	os_note(log->os, OS_WARN, "%s: ends at offset %lld, below its start %lld: begun anew there",
+	    segment_dir_name(log->dir), (long long)log->tail.end_offset,
+	    (long long)log->start_offset);
+	return mlog_restart_at(log, log->start_offset, err);
+}
+
+/* Epochs that cannot be read are made again from the batches. */
+static int
+load_epochs(struct mlog *log, struct err *err)
+{
+	if (epochs_read(&log->epochs, log->os, log->dir, err) == 0)
+		return 0;
+	if (err->code != ERR_CORRUPT)
+		return -1;
+	os_note(log->os, OS_WARN, "%s: made anew from the log", err->text);
+	log->epochs.count = 0;
+	log->epochs.dirty = true;
+	return 0;
+}
+
+int
+mlog_open(struct mlog *log, struct os *os, const char *dir, const struct mlog_config *config,
+    const struct mlog_open_args *args, struct err *err)
+{
+	*log = (struct mlog){.os = os, .config = *config};
+	epochs_init(&log->epochs);
+	producers_init(&log->producers);
+	log->dir = strdup(dir);
+	if (log->dir == NULL)
+		return err_nomem(err);
+	if (load_epochs(log, err) == -1 || mlog_load_segments(log, err) == -1 ||
+	    open_segments(log, args, err) == -1 ||
+	    settle_start(log, args->start_offset, err) == -1) {
+		mlog_release(log);
+		return -1;
+	}
+	return 0;
+}
+
+void
+mlog_release(struct mlog *log)
+{
+	while (log->segment_count > 0)
+		mlog_drop_segment(log, log->segment_count - 1);
+	free(log->segments);
+	epochs_release(&log->epochs);
+	producers_release(&log->producers);
+	free(log->dir);
+	*log = (struct mlog){0};
+}
+
+void
+mlog_close_files(struct mlog *log)
+{
+	for (size_t i = 0; i < log->segment_count; i++) {
+		bool active = i + 1 == log->segment_count;
+		if (active ? log->tail.synced_offset >= log->tail.end_offset :
+		    !log->segments[i]->unsynced)
+			segment_close(log->segments[i]);
+	}
+}
+
+/* --- catching up -------------------------------------------------------------------- */
+
+/* Nobody wrote since: the active file is as long as we know, and no segment
+ * follows it. */
+static bool
+is_current(struct mlog *log)
+{
+	struct segment *s = mlog_active(log);
+	char path[LOG_PATH_MAX];
+	struct err ignored;
+	struct os_stat st;
+
+	if (segment_open_log(s, &ignored) == -1)
+		return false;
+	if (os_stat(log->os, s->log_fd, &st) == -1 || st.size != log->tail.size || st.links == 0)
+		return false;
+	if (log->tail.size == 0)
+		return true;
+	segment_path(path, log->dir, log->tail.end_offset, segment_suffix(SEGMENT_LOG));
+	return os_stat_path(log->os, path, &st) == -1 && errno == ENOENT;
+}
+
+static bool
+same_tail(const struct mlog_tail *a, const struct mlog_tail *b)
+{
+	return a->segment_base == b->segment_base && a->size == b->size &&
+	    a->end_offset == b->end_offset;
+}
+
+int
+mlog_catch_up(struct mlog *log, const struct mlog_tail *tail, struct err *err)
+{
+	struct mlog_tail known = log->tail;
+	int64_t start = log->start_offset;
+	size_t at;
+
+	if (mlog_usable(log, err) == -1)
+		return -1;
+	if (is_current(log) && (tail == NULL || same_tail(tail, &log->tail))) {
+		if (tail != NULL && tail->synced_offset > log->tail.synced_offset)
+			mlog_synced(log, tail->synced_offset);
+		return 0;
+	}
+	producers_clear(&log->producers, 0);
+	log->producers_loaded = false;
+	if (load_epochs(log, err) == -1 || mlog_load_segments(log, err) == -1)
+		return mlog_fail(log);
+	if (tail != NULL && tail_fits(log, tail, &at))
+		known = *tail;
+	else if (!tail_fits(log, &known, &at))
+		return mlog_recover(log, 0, start, err) == -1 ? mlog_fail(log) :
+		    settle_start(log, start, err);
+	if (advance(log, &known, at, err) == -1)
+		return mlog_fail(log);
+	return settle_start(log, start, err);
+}
+
+int64_t
+mlog_bytes(const struct mlog *log)
+{
+	struct err ignored;
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < log->segment_count; i++) {
+		struct segment *s = log->segments[i];
+		if (i + 1 == log->segment_count)
+			sum += log->tail.size;
+		else if (segment_stat(s, &ignored) == 0)
+			sum += s->size;
+	}
+	return sum;
+}

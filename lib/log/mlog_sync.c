@@ -1,0 +1,105 @@
+/* Making what was appended durable. */
+#include <errno.h>
+
+#include "log/mlog_impl.h"
+
+/* A finished segment that another process wrote may have indexes that nobody
+ * synced: they are small, so they are synced with it. */
+int
+mlog_sync_segment(struct mlog *log, size_t i, struct err *err)
+{
+	struct segment *s = log->segments[i];
+
+	if (segment_open_log(s, err) == -1 || segment_open_indexes(s, err) == -1)
+		return -1;
+	s->offsets->file.unsynced = s->times->file.unsynced = true;
+	if (segment_sync(s, err) == -1)
+		return mlog_fail(log);
+	s->unsynced = false;
+	segment_close(s);
+	return 0;
+}
+
+int
+mlog_sync(struct mlog *log, struct err *err)
+{
+	struct segment *s = mlog_active(log);
+
+	if (mlog_usable(log, err) == -1)
+		return -1;
+	for (size_t i = 0; i + 1 < log->segment_count; i++) {
+		if (log->segments[i]->unsynced && mlog_sync_segment(log, i, err) == -1)
+			return -1;
+	}
+	if (log->tail.synced_offset < log->tail.end_offset) {
+		if (segment_open_log(s, err) == -1)
+			return -1;
+		if (segment_sync(s, err) == -1)
+			return mlog_fail(log);
+	} else if (segment_sync_indexes(s, err) == -1) {
+		return mlog_fail(log);
+	}
+	if (epochs_write(&log->epochs, log->os, log->dir, err) == -1)
+		return mlog_fail(log);
+	log->tail.synced_offset = log->tail.end_offset;
+	return 0;
+}
+
+static size_t
+add_finished(struct segment *s, int *fds)
+{
+	struct err ignored;
+	size_t n = 0;
+
+	if (segment_open_log(s, &ignored) == -1 || segment_open_indexes(s, &ignored) == -1)
+		return 0;
+	fds[n++] = s->log_fd;
+	fds[n++] = s->offsets->file.fd;
+	fds[n++] = s->times->file.fd;
+	return n;
+}
+
+size_t
+mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset)
+{
+	struct segment *active = mlog_active(log);
+	struct err ignored;
+	size_t n = 0, added;
+
+	*end_offset = log->tail.synced_offset;
+	if (log->failed)
+		return 0;
+	for (size_t i = 0; i + 1 < log->segment_count; i++) {
+		if (!log->segments[i]->unsynced)
+			continue;
+		if (max - n < 3 || (added = add_finished(log->segments[i], fds + n)) == 0)
+			return n;
+		n += added;
+		*end_offset = log->segments[i + 1]->base;
+	}
+	if (log->tail.synced_offset >= log->tail.end_offset) {
+		*end_offset = log->tail.end_offset;
+		return n;
+	}
+	if (n == max || segment_open_log(active, &ignored) == -1)
+		return n;
+	fds[n++] = active->log_fd;
+	*end_offset = log->tail.end_offset;
+	return n;
+}
+
+void
+mlog_synced(struct mlog *log, int64_t end_offset)
+{
+	if (end_offset > log->tail.end_offset)
+		end_offset = log->tail.end_offset;
+	if (end_offset > log->tail.synced_offset)
+		log->tail.synced_offset = end_offset;
+	for (size_t i = 0; i + 1 < log->segment_count; i++) {
+		struct segment *s = log->segments[i];
+		if (!s->unsynced || mlog_segment_end(log, i) > end_offset)
+			continue;
+		s->unsynced = false;
+		segment_close(s);
+	}
+}

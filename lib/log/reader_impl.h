@@ -1,0 +1,72 @@
+/* What the files that make up reader share; nobody else includes it. */
+#ifndef LOG_READER_IMPL_H
+#define LOG_READER_IMPL_H
+
+#include "log/reader.h"
+#include "log/segment.h"
+
+/* One segment, open for reading. */
+struct view {
+	struct os *os;
+	const char *dir;
+	int64_t base;
+	int fd; /* -1: none open */
+	uint64_t inode;
+	struct scan scan;
+	int64_t expected; /* offset that follows what was read */
+};
+
+
+struct reader {
+	struct os *os;
+	char *dir;
+	int64_t start_offset;
+	struct segment_names names; /* as last listed; only those of segments */
+	struct view view;
+	int64_t offset; /* the next batch to give ends above it */
+	int64_t last_base, last_position; /* of the batch given last */
+	/* The end as last seen, so that a poll costs little. */
+	int64_t end_base, end_position; /* nothing was behind it, and no segment */
+	int64_t end_size;               /* of the file; bytes up to it are no batch */
+	unsigned polls;
+	bool headers_only;
+	struct reader_damage damage;
+	/* Where reader_bounds looked last. */
+	int64_t bound_base, bound_position, bound_end;
+	/* Transactions, once asked for. */
+	struct reader *replay;
+	struct producers producers;
+	int64_t replay_from; /* markers from here on were replayed */
+	struct aborted_txn *aborted;
+	size_t aborted_count, aborted_cap;
+};
+
+/* Lists the directory's segments into r->names. */
+int reader_list(struct reader *r, struct err *err);
+
+/* Number of the segment that holds `offset`, or of the first; names is not
+ * empty. */
+size_t reader_floor(const struct reader *r, int64_t offset);
+
+void view_init(struct view *v, struct os *os, const char *dir);
+void view_close(struct view *v);
+void view_release(struct view *v);
+
+/* Opens BASE.log, or BASE.log.swap. ERR_AGAIN if neither is there. */
+int view_open(struct view *v, int64_t base, struct err *err);
+
+/* Stands at a batch from which scanning forward reaches `offset`: by an index
+ * entry that proves right, else the segment's start. */
+int view_seek(struct view *v, int64_t offset, struct err *err);
+
+/* The next good batch as it can be found, rot passed over; 1, 0 or -1. */
+int view_next_good(struct view *v, struct batch *b, struct err *err);
+
+/* "orders-0/00000000000000000000.log" in front of an error's text. */
+int view_err(const struct view *v, struct err *err);
+
+/* Finds the next good batch behind the bad one at the position: right behind it
+ * or wherever bytes make one. 1 (the position is there), 0, -1. */
+int view_find_good(struct view *v, struct batch *b, struct err *err);
+
+#endif

@@ -1,0 +1,199 @@
+/* Cutting a log at a bad batch, and keeping what good batches go with it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/mlog_impl.h"
+
+#define COPY_BLOCK (256 << 10)
+#define CUT_FILES_MAX 1000
+
+/* Does a file hold exactly the bytes of `fd` from `position` on? */
+static bool
+same_bytes(struct os *os, const char *path, int fd, int64_t position, int64_t len, uint8_t *block)
+{
+	struct os_stat st;
+	int other = os_open(os, path, OS_READ);
+	bool same = other != -1 && os_stat(os, other, &st) == 0 && st.size == len;
+
+	for (int64_t done = 0; same && done < len; done += COPY_BLOCK / 2) {
+		ssize_t a = os_read_at(os, fd, block, COPY_BLOCK / 2, position + done);
+		ssize_t b = os_read_at(os, other, block + COPY_BLOCK / 2, COPY_BLOCK / 2, done);
+		same = a > 0 && a == b && memcmp(block, block + COPY_BLOCK / 2, (size_t)a) == 0;
+	}
+	if (other != -1)
+		os_close(os, other);
+	return same;
+}
+
+static int
+copy(struct os *os, int from, int64_t position, int to, uint8_t *block, struct err *err)
+{
+	int64_t done = 0;
+	ssize_t got;
+
+	while ((got = os_read_at(os, from, block, COPY_BLOCK, position + done)) > 0) {
+		if (os_write_at(os, to, block, (size_t)got, done) == -1)
+			return err_sys(err, errno, "write");
+		done += got;
+	}
+	if (got == -1)
+		return err_sys(err, errno, "read at byte %lld", (long long)(position + done));
+	return os_sync(os, to) == -1 ? err_sys(err, errno, "sync") : 0;
+}
+
+static int
+write_cut(struct mlog *log, const struct segment *s, int64_t position, const char *path,
+    uint8_t *block, struct err *err)
+{
+	char tmp[LOG_PATH_MAX + 8];
+	int fd, r;
+
+	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+	fd = os_open(log->os, tmp, OS_WRITE | OS_CREATE | OS_TRUNC);
+	if (fd == -1)
+		return err_sys(err, errno, "%s", tmp);
+	r = copy(log->os, s->log_fd, position, fd, block, err);
+	os_close(log->os, fd);
+	if (r == -1) {
+		os_remove(log->os, tmp);
+		return err_prefix(err, "%s", tmp);
+	}
+	if (os_rename(log->os, tmp, path) == -1 || os_sync_dir(log->os, log->dir) == -1)
+		return err_sys(err, errno, "%s", path);
+	return 0;
+}
+
+/* The first name for cut bytes of a segment that is free, or holds the same
+ * already: a recovery that was killed goes on where it was. */
+static int
+cut_path(const struct mlog *log, int64_t base, int n, char path[LOG_PATH_MAX])
+{
+	char suffix[32];
+	struct os_stat st;
+
+	snprintf(suffix, sizeof(suffix), n == 0 ? ".log.cut" : ".log.cut.%d", n);
+	segment_path(path, log->dir, base, suffix);
+	return os_stat_path(log->os, path, &st);
+}
+
+/* Keeps the bytes from `position` on beside the segment. */
+static int
+keep_bytes(struct mlog *log, const struct segment *s, int64_t position, struct err *err)
+{
+	uint8_t *block = malloc(COPY_BLOCK);
+	char path[LOG_PATH_MAX];
+	int r = 1;
+
+	if (block == NULL)
+		return err_nomem(err);
+	for (int n = 0; r == 1 && n < CUT_FILES_MAX; n++) {
+		if (cut_path(log, s->base, n, path) == -1)
+			r = write_cut(log, s, position, path, block, err);
+		else if (same_bytes(log->os, path, s->log_fd, position, s->size - position, block))
+			r = 0;
+	}
+	free(block);
+	if (r == 1)
+		return err_set(err, ERR_EXISTS, "%s: too many of them", path);
+	return r;
+}
+
+static int
+holds_good(struct mlog *log, struct segment *s, struct err *err)
+{
+	struct scan scan;
+	struct batch b;
+	int r;
+
+	if (segment_open_log(s, err) == -1)
+		return -1;
+	scan_init(&scan);
+	scan_start(&scan, log->os, s->log_fd, 0);
+	r = scan_find(&scan, 0, s->base, s->base, &b, err);
+	scan_release(&scan);
+	return r;
+}
+
+/* Takes a later segment out of the log: its .log is renamed if good batches are
+ * in it, its other files go. */
+static int
+drop_later(struct mlog *log, size_t i, struct err *err)
+{
+	struct segment *s = log->segments[i];
+	int64_t base = s->base;
+	char from[LOG_PATH_MAX], to[LOG_PATH_MAX];
+	int good = holds_good(log, s, err), n = 0;
+
+	if (good == -1 || segment_stat(s, err) == -1)
+		return -1;
+	if (good == 1) {
+		while (cut_path(log, base, n, to) == 0 && n < CUT_FILES_MAX)
+			n++;
+		segment_path(from, log->dir, base, segment_suffix(SEGMENT_LOG));
+		if (os_rename(log->os, from, to) == -1)
+			return err_sys(err, errno, "%s", from);
+		os_note(log->os, OS_WARN, "%s: segment %020lld follows a cut: %lld bytes kept as %s",
+		    segment_dir_name(log->dir), (long long)base, (long long)s->size,
+		    strrchr(to, '/') + 1);
+	}
+	mlog_drop_segment(log, i);
+	return segment_remove(log->os, log->dir, base, err);
+}
+
+/* Snapshots of what no longer is. */
+static int
+drop_snapshots(struct mlog *log, int64_t above, struct err *err)
+{
+	struct segment_names names = {0};
+	char path[LOG_PATH_MAX];
+	int r = segment_names_read(&names, log->os, log->dir, err);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		const struct segment_name *n = &names.names[i];
+		if (n->kind != SEGMENT_SNAPSHOT || n->state != SEGMENT_PLAIN || n->base <= above)
+			continue;
+		segment_name_path(path, log->dir, n);
+		if (os_remove(log->os, path) == -1 && errno != ENOENT)
+			r = err_sys(err, errno, "%s: remove", path);
+	}
+	segment_names_release(&names);
+	return r;
+}
+
+int
+mlog_cut(struct mlog *log, size_t at, int64_t position, int64_t offset, bool good_behind,
+    struct err *err)
+{
+	struct segment *s = log->segments[at];
+	int64_t gone = s->size - position;
+	bool kept = good_behind;
+
+	for (size_t i = at + 1; !kept && i < log->segment_count; i++) {
+		int good = holds_good(log, log->segments[i], err);
+		if (good == -1)
+			return -1;
+		kept = good == 1;
+	}
+	if (kept && gone > 0 && keep_bytes(log, s, position, err) == -1)
+		return -1;
+	while (log->segment_count > at + 1) {
+		if (drop_later(log, log->segment_count - 1, err) == -1)
+			return -1;
+	}
+	if (drop_snapshots(log, offset, err) == -1)
+		return -1;
+	if (os_sync_dir(log->os, log->dir) == -1)
+		return err_sys(err, errno, "%s: sync", log->dir);
+	if (os_truncate(log->os, s->log_fd, position) == -1)
+		return err_sys(err, errno, "%s/%020lld.log: truncate to %lld bytes",
+		    segment_dir_name(log->dir), (long long)s->base, (long long)position);
+	s->size = position;
+	if (gone > 0)
+		os_note(log->os, OS_WARN, "%s: cut %lld bytes of a torn batch at offset %lld, byte %lld "
+		    "of %020lld.log%s", segment_dir_name(log->dir), (long long)gone,
+		    (long long)offset, (long long)position, (long long)s->base,
+		    kept ? ": good batches follow it, kept as .log.cut" : "");
+	return 0;
+}

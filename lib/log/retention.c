@@ -1,0 +1,174 @@
+/* Deleting whole segments at the start of a log. */
+#include <errno.h>
+
+#include "log/mlog_impl.h"
+
+/* Removes the oldest segment and its snapshot. Readers that have it open read
+ * on; others look at the directory again. */
+static int
+delete_first(struct mlog *log, struct mlog_retained *out, struct err *err)
+{
+	struct segment *s = log->segments[0];
+	int64_t base = s->base, size;
+	char path[LOG_PATH_MAX];
+
+	if (segment_stat(s, err) == -1)
+		return -1;
+	size = s->size;
+	mlog_drop_segment(log, 0);
+	if (segment_remove(log->os, log->dir, base, err) == -1)
+		return -1;
+	segment_path(path, log->dir, base, segment_suffix(SEGMENT_SNAPSHOT));
+	if (os_remove(log->os, path) == -1 && errno != ENOENT)
+		return err_sys(err, errno, "%s: remove", path);
+	out->segments++;
+	out->bytes += size;
+	return 0;
+}
+
+/* Largest timestamp of a segment: the closing entry of its time index, else the
+ * time the file was changed, as in Kafka. */
+static int
+newest_time(struct mlog *log, size_t i, int64_t *ms, struct err *err)
+{
+	struct segment *s = log->segments[i];
+	char path[LOG_PATH_MAX];
+	struct os_stat st;
+	struct tindex times;
+
+	*ms = -1;
+	if (i + 1 == log->segment_count) {
+		*ms = log->tail.max_timestamp;
+	} else {
+		segment_path(path, log->dir, s->base, segment_suffix(SEGMENT_TIME));
+		if (tindex_open(&times, log->os, path, s->base, false, err) == 0) {
+			*ms = times.last.timestamp;
+			tindex_close(&times);
+		} else if (err->code != ERR_NOT_FOUND && err->code != ERR_CORRUPT) {
+			return -1;
+		}
+	}
+	if (*ms >= 0)
+		return 0;
+	segment_path(path, log->dir, s->base, segment_suffix(SEGMENT_LOG));
+	if (os_stat_path(log->os, path, &st) == -1)
+		return err_sys(err, errno, "%s", path);
+	*ms = st.mtime_ms;
+	return 0;
+}
+
+enum breach { BREACH_START, BREACH_SIZE, BREACH_TIME };
+
+struct retain {
+	struct mlog *log;
+	int64_t now_ms, limit;
+	int64_t over; /* bytes above retention.bytes */
+	struct mlog_retained *out;
+};
+
+/* May the oldest segment go? 1, 0 or -1. */
+static int
+breached(struct retain *r, enum breach why, struct err *err)
+{
+	struct mlog *log = r->log;
+	struct segment *s = log->segments[0];
+	int64_t newest;
+
+	switch (why) {
+	case BREACH_START:
+		return log->segment_count > 1 && log->segments[1]->base <= log->start_offset;
+	case BREACH_SIZE:
+		if (log->segment_count == 1)
+			s->size = log->tail.size;
+		else if (segment_stat(s, err) == -1)
+			return -1;
+		return r->over >= s->size;
+	case BREACH_TIME:
+		if (newest_time(log, 0, &newest, err) == -1)
+			return -1;
+		return r->now_ms - newest > log->config.retention_ms;
+	}
+	return 0;
+}
+
+static int
+delete_while(struct retain *r, enum breach why, struct err *err)
+{
+	struct mlog *log = r->log;
+
+	for (;;) {
+		int64_t size;
+		int yes;
+
+		if (mlog_segment_end(log, 0) > r->limit ||
+		    (log->segment_count == 1 && log->tail.size == 0))
+			return 0;
+		yes = breached(r, why, err);
+		if (yes != 1)
+			return yes;
+		/* The active segment goes too, once another has taken its place. */
+		if (log->segment_count == 1 && mlog_roll(log, err) == -1)
+			return -1;
+		if (segment_stat(log->segments[0], err) == -1)
+			return -1;
+		size = log->segments[0]->size;
+		if (delete_first(log, r->out, err) == -1)
+			return mlog_fail(log);
+		r->over -= size;
+	}
+}
+
+/* After segments went: start, epochs, names. */
+static int
+settle(struct mlog *log, struct err *err)
+{
+	if (log->start_offset < log->segments[0]->base)
+		log->start_offset = log->segments[0]->base;
+	epochs_truncate_start(&log->epochs, log->start_offset);
+	if (epochs_write(&log->epochs, log->os, log->dir, err) == -1)
+		return -1;
+	return os_sync_dir(log->os, log->dir) == -1 ?
+	    err_sys(err, errno, "%s: sync", log->dir) : 0;
+}
+
+int
+mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_retained *out,
+    struct err *err)
+{
+	const struct mlog_config *c = &log->config;
+	struct retain r = {.log = log, .now_ms = now_ms, .limit = limit_offset, .out = out};
+
+	*out = (struct mlog_retained){0};
+	if (mlog_usable(log, err) == -1 || delete_while(&r, BREACH_START, err) == -1)
+		return -1;
+	if (c->cleanup_delete && c->retention_bytes >= 0) {
+		r.over = mlog_bytes(log) - c->retention_bytes;
+		if (r.over > 0 && delete_while(&r, BREACH_SIZE, err) == -1)
+			return -1;
+	}
+	if (c->cleanup_delete && c->retention_ms >= 0 && delete_while(&r, BREACH_TIME, err) == -1)
+		return -1;
+	if (out->segments == 0)
+		return 0;
+	return settle(log, err) == -1 ? mlog_fail(log) : 0;
+}
+
+int
+mlog_set_start(struct mlog *log, int64_t offset, struct err *err)
+{
+	struct mlog_retained gone = {0};
+	struct retain r = {.log = log, .limit = INT64_MAX, .out = &gone};
+
+	if (mlog_usable(log, err) == -1)
+		return -1;
+	if (offset > log->tail.end_offset)
+		return err_set(err, ERR_OFFSET_OUT_OF_RANGE,
+		    "%s: want a start of at most %lld, got %lld", segment_dir_name(log->dir),
+		    (long long)log->tail.end_offset, (long long)offset);
+	if (offset <= log->start_offset)
+		return 0;
+	log->start_offset = offset;
+	if (delete_while(&r, BREACH_START, err) == -1)
+		return -1;
+	return settle(log, err) == -1 ? mlog_fail(log) : 0;
+}

@@ -1,0 +1,230 @@
+/* Tests of mlog: append, roll, sync, reopen. */
+#include "log_test.h"
+
+#include "base/hash.h"
+#include "log/segment.h"
+
+static void
+test_begin(void)
+{
+	struct world w;
+	struct mlog_open_args args = {.how = MLOG_TRUST_TAIL, .start_offset = 40};
+
+	world_init(&w);
+	ok(world_open(&w, &args) == 0, "an empty directory becomes a log");
+	is_int(mlog_end(&w.log), 40, "which begins at the start offset");
+	is_int(sim_size(w.disk, DIR_OF_LOG "/00000000000000000040.index"), 0, "index: empty");
+	ok(append_many(&w, 3, 200) == 0, "three batches are appended");
+	is_int(mlog_end(&w.log), 46, "the end moves by their records");
+	is_int(w.log.tail.synced_offset, 40, "nothing is synced yet");
+	ok(mlog_sync(&w.log, &w.err) == 0 && w.log.tail.synced_offset == 46, "sync moves it");
+	world_release(&w);
+}
+
+static void
+test_index_example(void)
+{
+	static const uint8_t offsets[] = {0, 0, 0, 5, 0, 0, 0x01, 0x8e, 0, 0, 0, 9, 0, 0, 0x03, 0x1c,
+	    0, 0, 0, 13, 0, 0, 0x04, 0xaa, 0, 0, 0, 17, 0, 0, 0x06, 0x38};
+	struct world w;
+	struct buf found = BUF_INIT;
+	char path[128];
+
+	world_init(&w);
+	w.config.index_interval_bytes = 300;
+	world_open(&w, &(struct mlog_open_args){.how = MLOG_RECOVER, .start_offset = 100});
+	for (int i = 0; i < 10; i++) {
+		struct made m = make_sized(2, 199, T0 + i);
+		if (i == 0)
+			is_int((intmax_t)m.len, 199, "batches of 199 bytes");
+		append_made(&w, m, 0);
+	}
+	path_of(path, 100, ".index");
+	sim_read(w.disk, path, &found);
+	is_int((intmax_t)found.len, sizeof(offsets), "index entries are Kafka's: how many");
+	ok(found.len == sizeof(offsets) && memcmp(found.data, offsets, sizeof(offsets)) == 0,
+	    "index entries are Kafka's: 5@398, 9@796, 13@1194, 17@1592");
+	path_of(path, 100, ".timeindex");
+	is_int(sim_size(w.disk, path), 4 * 12, "a time entry goes with each");
+	buf_clear(&found);
+	ok(mlog_roll(&w.log, &w.err) == 0, "it rolls");
+	is_int(sim_size(w.disk, path), 5 * 12, "the roll adds the closing time entry");
+	sim_read(w.disk, path, &found);
+	is_int((int64_t)be64_get(found.data + 48), T0 + 9, "with the largest timestamp");
+	is_int(be32_get(found.data + 56), 19, "and its batch's last offset");
+	buf_release(&found);
+	world_release(&w);
+}
+
+static void
+test_carried_counter(void)
+{
+	struct world one, many;
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	char path[128];
+
+	world_init(&one);
+	world_init(&many);
+	world_recover(&one, 0);
+	append_many(&one, 100, 199);
+	for (int i = 0; i < 100; i++) {
+		struct mlog_tail tail = many.log.tail;
+		world_open(&many, &(struct mlog_open_args){.tail = i > 0 ? &tail : NULL});
+		append_many(&many, 1, 199);
+		tail = many.log.tail;
+		world_close(&many);
+		many.log.tail = tail;
+	}
+	path_of(path, 0, ".index");
+	sim_read(one.disk, path, &a);
+	sim_read(many.disk, path, &b);
+	ok(a.len > 0 && a.len == b.len && memcmp(a.data, b.data, a.len) == 0,
+	    "a hundred writers of one batch each index as one writer does");
+	buf_release(&a);
+	buf_release(&b);
+	world_release(&one);
+	world_release(&many);
+}
+
+static void
+test_rolls(void)
+{
+	struct world w;
+	struct mlog_tail before;
+	struct buf snapshot = BUF_INIT;
+	char path[128];
+
+	world_init(&w);
+	w.config.segment_bytes = 1000;
+	world_recover(&w, 0);
+	append_many(&w, 5, 200);
+	is_int((intmax_t)w.log.segment_count, 1, "a segment that is just full does not roll");
+	append_many(&w, 1, 200);
+	is_int((intmax_t)w.log.segment_count, 2, "size: the batch that does not fit rolls");
+	is_int(w.log.tail.segment_base, 10, "the new base is its first offset");
+	path_of(path, 10, ".snapshot");
+	sim_read(w.disk, path, &snapshot);
+	is_int((intmax_t)snapshot.len, 10, "a snapshot of no producers has 10 bytes");
+	world_close(&w);
+
+	world_open(&w, &(struct mlog_open_args){.how = MLOG_RECOVER});
+	w.log.config.segment_ms = 1000;
+	before = w.log.tail;
+	append_made(&w, make_sized(1, 100, before.first_timestamp + 1000), 0);
+	is_int(w.log.tail.segment_base, 10, "time: not at segment.ms exactly");
+	append_made(&w, make_sized(1, 100, before.first_timestamp + 1001), 0);
+	is_int(w.log.tail.segment_base, 13, "time: above segment.ms, by the records' time");
+
+	w.log.config.segment_ms = INT64_MAX;
+	w.log.config.segment_bytes = 1 << 20;
+	w.log.config.index_interval_bytes = 0;
+	w.log.config.segment_index_bytes = 48;
+	for (int i = 0; i < 3; i++)
+		append_made(&w, make_sized(1, 100, T0 + 5000 + i), 0);
+	is_int(w.log.tail.segment_base, 13, "full index: a time index of four holds three entries");
+	append_made(&w, make_sized(1, 100, T0 + 6000), 0);
+	is_int(w.log.tail.segment_base, 17, "full index: the next batch rolls");
+	path_of(path, 13, ".timeindex");
+	is_int(sim_size(w.disk, path), 36, "a closing entry that says nothing new is left out");
+	buf_release(&snapshot);
+	world_release(&w);
+}
+
+static void
+test_far_offsets(void)
+{
+	struct world w;
+	struct mlog_appended out;
+	struct made m;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	append_many(&w, 1, 100);
+	m = make_sized(1, 100, T0);
+	batch_set_base_offset(m.bytes, 3000000000);
+	ok(mlog_append_as_is(&w.log, m.bytes, m.len, &out, &w.err) == 0, "a far offset is taken");
+	ok(out.rolled && w.log.tail.segment_base == 3000000000,
+	    "an offset beyond int32 of the base rolls");
+	batch_set_base_offset(m.bytes, 2999999999);
+	ok(mlog_append_as_is(&w.log, m.bytes, m.len, &out, &w.err) == -1, "one below the end is not");
+	free(m.bytes);
+	world_release(&w);
+}
+
+static void
+test_limits(void)
+{
+	struct world w;
+
+	world_init(&w);
+	w.config.max_message_bytes = 500;
+	w.config.segment_bytes = 400;
+	world_recover(&w, 0);
+	ok(append_made(&w, make_sized(1, 600, T0), 0) == -1 && w.err.code == ERR_MESSAGE_TOO_LARGE,
+	    "a batch above max.message.bytes is MESSAGE_TOO_LARGE");
+	ok(append_made(&w, make_sized(1, 450, T0), 0) == -1 &&
+	    w.err.code == ERR_RECORD_LIST_TOO_LARGE, "above segment.bytes: RECORD_LIST_TOO_LARGE");
+	is_int(mlog_end(&w.log), 0, "and nothing is written");
+	world_release(&w);
+}
+
+static void
+test_unsynced(void)
+{
+	struct world w;
+	int64_t end;
+	int fds[16];
+
+	world_init(&w);
+	w.config.segment_bytes = 500;
+	world_recover(&w, 0);
+	is_int((intmax_t)mlog_unsynced(&w.log, fds, 16, &end), 0, "an empty log needs no sync");
+	append_many(&w, 3, 200);
+	is_int((intmax_t)w.log.segment_count, 2, "two segments hold unsynced bytes");
+	is_int((intmax_t)mlog_unsynced(&w.log, fds, 16, &end), 4,
+	    "the finished one's log and indexes, and the active log, are to be synced");
+	is_int(end, 6, "for the end");
+	is_int((intmax_t)mlog_unsynced(&w.log, fds, 3, &end), 3, "with less room: the oldest");
+	is_int(end, 4, "for the end of those");
+	mlog_synced(&w.log, 4);
+	is_int(w.log.tail.synced_offset, 4, "told so, the synced offset moves");
+	is_int((intmax_t)mlog_unsynced(&w.log, fds, 16, &end), 1, "and only the active one is left");
+	mlog_synced(&w.log, 6);
+	mlog_close_files(&w.log);
+	is_int((intmax_t)sim_os_open_count(w.os), 0, "an idle log has no open descriptor");
+	ok(append_many(&w, 1, 200) == 0, "and takes more all the same");
+	world_release(&w);
+}
+
+static void
+test_read_back(void)
+{
+	struct world w;
+	int64_t next;
+	int bad;
+
+	world_init(&w);
+	w.config.segment_bytes = 5000;
+	world_recover(&w, 0);
+	append_many(&w, 200, 199);
+	is_int(count_batches(&w, 0, &next, &bad), 200, "a reader gives all batches over all segments");
+	is_int(next, 400, "up to the end");
+	is_int(bad, 0, "without an error");
+	is_int(count_batches(&w, 201, &next, &bad), 100, "from the batch that holds an offset on");
+	is_int(count_batches(&w, 400, &next, &bad), 0, "none at the end");
+	world_release(&w);
+}
+
+int
+main(void)
+{
+	test_begin();
+	test_index_example();
+	test_carried_counter();
+	test_rolls();
+	test_far_offsets();
+	test_limits();
+	test_unsynced();
+	test_read_back();
+	return tap_done();
+}
