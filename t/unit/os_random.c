@@ -61,7 +61,8 @@ draw_open(struct pair *p)
 {
 	const char *path = draw_path(p);
 	unsigned slot = draw(p, FDS);
-	int flags = OS_WRITE | (int)(draw(p, 8) << 1);
+	int flags = OS_WRITE | (draw(p, 4) > 0 ? OS_CREATE : 0) | (draw(p, 8) == 0 ? OS_EXCL : 0) |
+		    (draw(p, 8) == 0 ? OS_TRUNC : 0);
 
 	if (p->real_fds[slot] != -1) {
 		os_close(p->real, p->real_fds[slot]);

@@ -36,6 +36,18 @@ open_descriptors(void)
 }
 
 static int
+inheritable_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+		count += flags != -1 && !(flags & FD_CLOEXEC);
+	}
+	return count;
+}
+
+static int
 thread_count(void)
 {
 	char line[256];
@@ -64,12 +76,21 @@ test_start(void)
 	is_int(open_descriptors(), fds, "costs no descriptor");
 	is_int(thread_count(), threads, "nor thread");
 	os_free(os);
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	os = os_new();
-	int mine = os_open(os, file, OS_READ);
-	ok(fcntl(mine, F_GETFD) & FD_CLOEXEC, "descriptors are close-on-exec");
-	os_close(os, mine);
-	close(fd);
+}
+
+static void
+test_close_on_exec(void)
+{
+	int before = inheritable_descriptors();
+	struct os *os = os_new();
+	struct os_watch w = {.changed = NULL};
+	int fd = os_open(os, file, OS_READ);
+
+	os_watch_start(os, &w, dir);
+	os_turn(os, 1);
+	is_int(inheritable_descriptors(), before, "a child inherits no descriptor");
+	os_watch_stop(os, &w);
+	os_close(os, fd);
 	os_free(os);
 }
 
@@ -405,6 +426,7 @@ main(void)
 	snprintf(file, sizeof(file), "%s/f", dir);
 	close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 	test_start();
+	test_close_on_exec();
 	test_timers();
 	test_work();
 	test_watches();
