@@ -60,32 +60,40 @@ fd_set_flag(struct fault_os *f, int fd, int flag)
 	pthread_mutex_unlock(&f->mutex);
 }
 
+/* Makes room for a descriptor's flags. Called with the mutex held. */
+static int
+fd_reserve(struct fault_os *f, int fd)
+{
+	size_t cap = ((size_t)fd + 1) * 2;
+	uint8_t *fds;
+
+	if ((size_t)fd < f->fd_cap)
+		return 0;
+	fds = realloc(f->fds, cap);
+	if (fds == NULL)
+		return -1;
+	memset(fds + f->fd_cap, 0, cap - f->fd_cap);
+	f->fds = fds;
+	f->fd_cap = cap;
+	return 0;
+}
+
 /* Takes a new descriptor in. Returns it, or -1 (ENOMEM), closed again. */
 static int
 fd_opened(struct fault_os *f, int fd)
 {
-	bool known = true;
+	int r;
 
 	if (fd == -1)
 		return -1;
 	pthread_mutex_lock(&f->mutex);
-	if ((size_t)fd >= f->fd_cap) {
-		size_t cap = ((size_t)fd + 1) * 2;
-		uint8_t *fds = realloc(f->fds, cap);
-		known = fds != NULL;
-		if (known) {
-			memset(fds + f->fd_cap, 0, cap - f->fd_cap);
-			f->fds = fds;
-			f->fd_cap = cap;
-		}
-		/* cppcheck-suppress memleak ; fault_os has it */
-	}
-	if (known) {
+	r = fd_reserve(f, fd);
+	if (r == 0) {
 		f->fds[fd] = FD_OPEN;
 		f->open_count++;
 	}
 	pthread_mutex_unlock(&f->mutex);
-	if (known)
+	if (r == 0)
 		return fd;
 	os_close(f->inner, fd);
 	errno = ENOMEM;

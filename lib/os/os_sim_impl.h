@@ -68,6 +68,15 @@ struct sim_op {
 };
 
 TAILQ_HEAD(sim_op_list, sim_op);
+LIST_HEAD(sim_inode_list, sim_inode);
+LIST_HEAD(sim_os_list, sim_os);
+LIST_HEAD(sim_watch_list, sim_watch);
+
+static inline bool
+op_is_data(const struct sim_op *op)
+{
+	return op->kind == SIM_WRITE || op->kind == SIM_TRUNCATE;
+}
 
 struct sim_inode {
 	LIST_ENTRY(sim_inode) in_disk;
@@ -93,10 +102,10 @@ struct sim_inode {
 struct sim_disk {
 	struct sim_settings settings;
 	struct sim_inode *root;
-	LIST_HEAD(, sim_inode) inodes;
+	struct sim_inode_list inodes;
 	struct sim_op_list ops; /* all pending, oldest first */
 	size_t op_count;
-	LIST_HEAD(, sim_os) processes;
+	struct sim_os_list processes;
 	uint64_t next_number, mark, boot;
 	int64_t now_ns, wall_offset_ms; /* wall = now + offset */
 };
@@ -169,7 +178,7 @@ struct sim_os {
 	size_t desc_count, desc_cap, open_count;
 	struct os_timer *timers;
 	struct sim_queue queues[SIM_WORKERS + 1]; /* the last one syncs */
-	LIST_HEAD(, sim_watch) watches;
+	struct sim_watch_list watches;
 	unsigned watch_count;
 	void (*note)(void *ctx, enum os_level level, const char *text);
 	void *note_ctx;

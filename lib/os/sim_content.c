@@ -30,7 +30,7 @@ content_clone(struct sim_content *to, const struct sim_content *from)
 	struct sim_block **blocks = NULL;
 
 	if (from->count > 0) {
-		blocks = malloc(from->count * sizeof(*blocks));
+		blocks = malloc(from->count * sizeof(struct sim_block *));
 		if (blocks == NULL) {
 			errno = ENOMEM;
 			return -1;
@@ -109,7 +109,7 @@ table_grow(struct sim_content *c, int64_t size)
 		c->blocks = blocks;
 		c->cap = cap;
 	}
-	memset(c->blocks + c->count, 0, (count - c->count) * sizeof(*c->blocks));
+	memset(c->blocks + c->count, 0, (count - c->count) * sizeof(struct sim_block *));
 	c->count = count;
 	return 0;
 }

@@ -23,7 +23,7 @@ sim_pending_at(const struct sim_disk *disk, size_t i, struct sim_pending *out)
 	while (i-- > 0)
 		op = TAILQ_NEXT(op, in_disk);
 	*out = (struct sim_pending){.kind = op->kind, .offset = op->offset, .len = op->len};
-	if (op->kind == SIM_WRITE || op->kind == SIM_TRUNCATE)
+	if (op_is_data(op))
 		out->name = op->inode->last_name;
 	else
 		out->name = op->kind == SIM_REMOVE ? op->from : op->to;
@@ -131,8 +131,8 @@ image_names(struct sim_disk *disk)
 			if (names_set(&i->image, (char *)e->key, e->key_len, e->value) == -1)
 				return -1;
 	TAILQ_FOREACH (op, &disk->ops, in_disk)
-		if (op->kind != SIM_WRITE && op->kind != SIM_TRUNCATE &&
-		    op->choice.fate != SIM_LOSE && op_apply_names(op, pick_image) == -1)
+		if (!op_is_data(op) && op->choice.fate != SIM_LOSE &&
+		    op_apply_names(op, pick_image) == -1)
 			return -1;
 	return 0;
 }
@@ -283,7 +283,7 @@ draw_prefixes(struct draw *d, const struct sim_op *op, size_t at)
 {
 	size_t prefix = d->count;
 
-	if (op->kind == SIM_WRITE || op->kind == SIM_TRUNCATE)
+	if (op_is_data(op))
 		prefix = prefix_of(d, op->inode);
 	if (op->from_dir != NULL && prefix_of(d, op->from_dir) < prefix)
 		prefix = prefix_of(d, op->from_dir);
@@ -295,7 +295,7 @@ draw_prefixes(struct draw *d, const struct sim_op *op, size_t at)
 static struct sim_choice
 draw_choice(struct draw *d, const struct sim_op *op, size_t at)
 {
-	bool is_data = op->kind == SIM_WRITE || op->kind == SIM_TRUNCATE;
+	bool is_data = op_is_data(op);
 
 	switch (d->mood) {
 	case MOOD_LOSE:
@@ -305,9 +305,13 @@ draw_choice(struct draw *d, const struct sim_op *op, size_t at)
 	case MOOD_PREFIXES:
 		return draw_prefixes(d, op, at);
 	case MOOD_DATA:
-		return is_data ? draw_any(d) : (struct sim_choice){.fate = SIM_KEEP};
+		if (is_data)
+			return draw_any(d);
+		break;
 	case MOOD_NAMES:
-		return is_data ? (struct sim_choice){.fate = SIM_KEEP} : draw_any(d);
+		if (!is_data)
+			return draw_any(d);
+		break;
 	case MOOD_ANY:
 		return draw_any(d);
 	case MOOD_KEEP:

@@ -52,11 +52,11 @@ inode_ref(struct sim_inode *i)
 void
 inode_unref(struct sim_inode *i)
 {
-	struct sim_op *op;
+	struct sim_op *op, *next;
 
 	if (i == NULL || --i->refs > 0)
 		return;
-	while ((op = TAILQ_FIRST(&i->ops)) != NULL)
+	TAILQ_FOREACH_SAFE (op, &i->ops, in_file, next)
 		op_drop(i->disk, op);
 	content_release(&i->now);
 	content_release(&i->durable);
@@ -117,9 +117,13 @@ sim_disk_new(void)
 void
 sim_disk_free(struct sim_disk *disk)
 {
-	struct sim_op *op;
+	struct sim_op *op, *next;
 
-	while ((op = TAILQ_FIRST(&disk->ops)) != NULL)
+	/* Those on names may free inodes, and these their operations on data. */
+	TAILQ_FOREACH_SAFE (op, &disk->ops, in_disk, next)
+		if (op_is_data(op))
+			op_drop(disk, op);
+	TAILQ_FOREACH_SAFE (op, &disk->ops, in_disk, next)
 		op_drop(disk, op);
 	inode_unref(disk->root);
 	free(disk);
@@ -197,12 +201,6 @@ op_log(struct sim_disk *disk, struct sim_op *op)
 {
 	TAILQ_INSERT_TAIL(&disk->ops, op, in_disk);
 	disk->op_count++;
-}
-
-static bool
-op_is_data(const struct sim_op *op)
-{
-	return op->kind == SIM_WRITE || op->kind == SIM_TRUNCATE;
 }
 
 static void
@@ -287,13 +285,13 @@ disk_truncate(struct sim_inode *i, int64_t size)
 int
 disk_sync(struct sim_inode *i)
 {
-	struct sim_op *op;
+	struct sim_op *op, *next;
 
 	if (TAILQ_EMPTY(&i->ops))
 		return 0;
 	if (content_clone(&i->durable, &i->now) == -1)
 		return -1;
-	while ((op = TAILQ_FIRST(&i->ops)) != NULL)
+	TAILQ_FOREACH_SAFE (op, &i->ops, in_file, next)
 		op_drop(i->disk, op);
 	return 0;
 }

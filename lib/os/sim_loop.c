@@ -139,13 +139,20 @@ int
 sim_watch_start(struct os *os, struct os_watch *w, const char *path)
 {
 	struct sim_os *s = sim_of(os);
-	struct sim_place at = {0};
+	struct sim_place at;
+	int why;
 
-	if (!s->dead && place_find(s->disk, path, &at) == -1)
+	if (s->dead) {
+		errno = EIO;
 		return -1;
-	errno = s->dead ? EIO : watch_error(s, &at);
-	if (errno != 0)
+	}
+	if (place_find(s->disk, path, &at) == -1)
 		return -1;
+	why = watch_error(s, &at);
+	if (why != 0) {
+		errno = why;
+		return -1;
+	}
 	struct sim_watch *mine = calloc(1, sizeof(*mine));
 	if (mine == NULL) {
 		errno = ENOMEM;
@@ -319,8 +326,10 @@ sim_loop_init(struct sim_os *s)
 void
 sim_loop_release(struct sim_os *s)
 {
-	while (!LIST_EMPTY(&s->watches))
-		watch_free(s, LIST_FIRST(&s->watches));
+	struct sim_watch *w, *next;
+
+	LIST_FOREACH_SAFE(w, &s->watches, in_os, next)
+	watch_free(s, w);
 	while (s->timers != NULL)
 		timers_remove(&s->timers, s->timers);
 	for (int q = 0; q <= SYNC_QUEUE; q++)

@@ -124,6 +124,7 @@ int
 sim_write(struct sim_disk *disk, const char *path, const void *data, size_t len)
 {
 	struct sim_inode *i = disk->root;
+	struct sim_op *op, *next;
 
 	path += strspn(path, "/");
 	while (i != NULL && *path != '\0') {
@@ -140,7 +141,7 @@ sim_write(struct sim_disk *disk, const char *path, const void *data, size_t len)
 	}
 	if (content_resize(&i->now, 0) == -1 || content_write(&i->now, data, len, 0) == -1)
 		return -1;
-	for (struct sim_op *op; (op = TAILQ_FIRST(&i->ops)) != NULL;)
+	TAILQ_FOREACH_SAFE (op, &i->ops, in_file, next)
 		op_drop(disk, op);
 	i->mtime_ms = sim_now_ms(disk);
 	sim_changed(disk, i->parent);
@@ -191,7 +192,7 @@ walk_dir(struct walk *w, const struct sim_inode *dir)
 
 	if (dir->names.count == 0)
 		return 0;
-	struct map_entry **entries = malloc(dir->names.count * sizeof(*entries));
+	struct map_entry **entries = malloc(dir->names.count * sizeof(struct map_entry *));
 	if (entries == NULL) {
 		errno = ENOMEM;
 		return -1;
