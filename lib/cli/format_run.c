@@ -1,4 +1,5 @@
 /* A format's program, run over one record. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -61,9 +62,11 @@ text_source(const struct run *r, const struct format_op *op, struct text *out)
 		*out = (struct text){(const uint8_t *)r->at->topic, strlen(r->at->topic)};
 		return 0;
 	case SOURCE_HEADER_NAME:
+		assert(r->header != NULL); /* the parser takes it within %h{} only */
 		*out = sized(r->header->name, r->header->name_size);
 		return 0;
 	case SOURCE_HEADER_VALUE:
+		assert(r->header != NULL);
 		*out = sized(r->header->value, r->header->value_size);
 		return 0;
 	default:
