@@ -193,9 +193,9 @@ static int
 attribute_read(struct reader *r, struct format_op *op)
 {
 	const char *name = r->at + 1;
-	size_t len = strcspn(name, "}");
+	size_t len = *r->at == '{' ? strcspn(name, "}") : 0;
 
-	for (size_t i = 0; *r->at == '{' && i < COUNT(attributes); i++) {
+	for (size_t i = 0; len > 0 && i < COUNT(attributes); i++) {
 		if (strlen(attributes[i]) != len || memcmp(attributes[i], name, len) != 0)
 			continue;
 		if (name[len] != '}')
