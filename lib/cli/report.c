@@ -158,7 +158,7 @@ int
 report_usage(const struct err *err)
 {
 	line_write(err->text);
-	return EXIT_USAGE;
+	return err->code == ERR_INVALID ? EXIT_USAGE : report_status(err->code);
 }
 
 int

@@ -49,7 +49,8 @@ int report_status(int err_code);
 /* Prints the error and returns its exit status: "return report_fail(&err);". */
 int report_fail(const struct err *err);
 
-/* The same for a mistake on the command line: returns EXIT_USAGE. */
+/* The same while a tool sets out: ERR_INVALID is a mistake on the command line,
+ * so EXIT_USAGE. */
 int report_usage(const struct err *err);
 
 /* At the end of main: flushes stdout. If that fails, now or earlier, says so

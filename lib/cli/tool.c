@@ -37,7 +37,7 @@ tool_start(struct options *o, const struct tool_spec *tool, int argc, char **arg
 	report_init(tool->name);
 	signals_init();
 	if (options_parse(o, tool, argc, argv, &err) == -1)
-		return err.code == ERR_NOMEM ? report_fail(&err) : report_usage(&err);
+		return report_usage(&err);
 	switch (o->action) {
 	case OPTIONS_HELP:
 		options_usage(tool, stdout);

@@ -1,0 +1,176 @@
+#include "cli/config_files.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+
+#define CONFIG_BYTES_MAX (1 << 20)
+
+static const char *
+home_find(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (home != NULL && *home == '/')
+		return home;
+	pw = getpwuid(getuid());
+	return pw != NULL ? pw->pw_dir : NULL;
+}
+
+char *
+config_home_path(const char *variable, const char *fallback)
+{
+	const char *base = getenv(variable), *home;
+	char *path = NULL;
+
+	/* The XDG rules: what is not absolute does not count. */
+	if (base != NULL && *base == '/')
+		return asprintf(&path, "%s/mq", base) == -1 ? NULL : path;
+	if ((home = home_find()) == NULL)
+		return NULL;
+	return asprintf(&path, "%s/%s/mq", home, fallback) == -1 ? NULL : path;
+}
+
+static int
+stream_read(FILE *f, const char *path, struct buf *text, struct err *err)
+{
+	uint8_t *to;
+	size_t n;
+
+	do {
+		if ((to = buf_extend(text, 4096)) == NULL)
+			return err_nomem(err);
+		n = fread(to, 1, 4096, f);
+		text->len -= 4096 - n;
+		if (text->len > CONFIG_BYTES_MAX)
+			return err_set(err, ERR_CONFIG, "%s: larger than any configuration", path);
+	} while (n > 0);
+	return ferror(f) != 0 ? err_sys(err, errno, "%s", path) : 0;
+}
+
+static int
+file_read(struct config *c, const char *path, bool must_exist, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	FILE *f = fopen(path, "re");
+	int rc;
+
+	if (f == NULL && !must_exist && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (f == NULL)
+		return err_sys(err, errno, "%s", path);
+	rc = stream_read(f, path, &text, err);
+	fclose(f);
+	if (rc == 0)
+		rc = config_parse(c, path, (const char *)text.data, text.len, err);
+	buf_release(&text);
+	return rc;
+}
+
+static int
+user_file_read(struct config *c, struct err *err)
+{
+	char *dir = config_home_path("XDG_CONFIG_HOME", ".config"), *path = NULL;
+	int rc = 0;
+
+	if (dir != NULL && asprintf(&path, "%s/mq.conf", dir) != -1) {
+		rc = file_read(c, path, false, err);
+		free(path);
+	}
+	free(dir);
+	return rc;
+}
+
+int
+config_files_read(struct config *c, const char *option, struct err *err)
+{
+	const char *env = getenv("MQ_CONFIG");
+	const char *only = option != NULL ? option : env != NULL && *env != '\0' ? env : NULL;
+
+	if (only != NULL)
+		return strcmp(only, "none") == 0 ? 0 : file_read(c, only, true, err);
+	if (file_read(c, "/etc/mq/mq.conf", false, err) == -1)
+		return -1;
+	return user_file_read(c, err);
+}
+
+/* --- where the data is -------------------------------------------------------- */
+
+static int
+dir_set(struct store_dir *d, const char *path, const char *reason, struct err *err)
+{
+	if (strncmp(path, "~/", 2) == 0 && home_find() != NULL) {
+		if (asprintf(&d->path, "%s%s", home_find(), path + 1) == -1)
+			d->path = NULL;
+	} else {
+		d->path = strdup(path);
+	}
+	snprintf(d->reason, sizeof(d->reason), "%s", reason);
+	return d->path != NULL ? 0 : err_nomem(err);
+}
+
+static int
+brokers_refuse(const char *what, struct err *err)
+{
+	return err_set(err, ERR_REFUSED,
+	    "%s names brokers, but this mq reads and writes store directories only (use -d DIR)",
+	    what);
+}
+
+static int
+dir_from_config(struct store_dir *d, const struct config *c, struct err *err)
+{
+	const struct setting *dirs = &c->settings[PROP_LOG_DIRS];
+	const struct setting *brokers = &c->settings[PROP_BROKERS];
+	char reason[200];
+
+	if (dirs->value != NULL && brokers->value != NULL)
+		return err_set(err, ERR_CONFIG, "both log.dirs (%s) and bootstrap.servers (%s) are set",
+		    dirs->source, brokers->source);
+	if (dirs->value != NULL) {
+		snprintf(reason, sizeof(reason), "log.dirs in %s", dirs->source);
+		return dir_set(d, dirs->value, reason, err);
+	}
+	snprintf(reason, sizeof(reason), "bootstrap.servers (%s)", brokers->source);
+	return brokers_refuse(reason, err);
+}
+
+int
+store_dir_choose(struct store_dir *d, const struct options *o, const struct config *c,
+    struct err *err)
+{
+	const char *option = options_value(o, 'd');
+	const char *dir = getenv("MQ_DIR"), *brokers = getenv("MQ_BROKERS");
+	bool has_dir = dir != NULL && *dir != '\0', has_brokers = brokers != NULL && *brokers != '\0';
+
+	*d = (struct store_dir){.path = NULL};
+	if (option != NULL && *option == '\0')
+		return err_set(err, ERR_INVALID, "-d: an empty name");
+	if (option != NULL)
+		return dir_set(d, option, "-d", err);
+	if (has_dir && has_brokers)
+		return err_set(err, ERR_INVALID, "MQ_DIR and MQ_BROKERS are both set");
+	if (has_dir)
+		return dir_set(d, dir, "MQ_DIR", err);
+	if (has_brokers)
+		return brokers_refuse("MQ_BROKERS", err);
+	if (config_is_set(c, PROP_LOG_DIRS) || config_is_set(c, PROP_BROKERS))
+		return dir_from_config(d, c, err);
+	if ((d->path = config_home_path("XDG_DATA_HOME", ".local/share")) == NULL)
+		return err_set(err, ERR_CONFIG, "no home directory, so no default store (use -d DIR)");
+	snprintf(d->reason, sizeof(d->reason), "default");
+	return 0;
+}
+
+void
+store_dir_release(struct store_dir *d)
+{
+	free(d->path);
+	d->path = NULL;
+}
