@@ -29,6 +29,26 @@ option_name(const struct option_spec *spec, char out[32])
 	return out;
 }
 
+const struct option_spec *
+option_by_name(const struct tool_spec *tool, const char *name, size_t len)
+{
+	for (const struct option_spec *s = tool->options; s->id != 0; s++)
+		if (s->name != NULL && strlen(s->name) == len && strncmp(s->name, name, len) == 0)
+			return s;
+	if (strlen(dump_options.name) == len && strncmp(dump_options.name, name, len) == 0)
+		return &dump_options;
+	return NULL;
+}
+
+const struct option_spec *
+option_by_letter(const struct tool_spec *tool, char letter)
+{
+	for (const struct option_spec *s = tool->options; s->id != 0; s++)
+		if (s->id == (unsigned char)letter)
+			return s;
+	return NULL;
+}
+
 static bool
 takes_optional(const struct option_spec *spec)
 {
@@ -98,24 +118,13 @@ unknown_long(const struct options *o, const char *name, size_t len, struct err *
 	return err_set(err, ERR_INVALID, "unknown option --%s (-h lists them)", word);
 }
 
-static const struct option_spec *
-long_find(const struct options *o, const char *name, size_t len)
-{
-	for (const struct option_spec *s = o->tool->options; s->id != 0; s++)
-		if (s->name != NULL && strlen(s->name) == len && strncmp(s->name, name, len) == 0)
-			return s;
-	if (strlen(dump_options.name) == len && strncmp(dump_options.name, name, len) == 0)
-		return &dump_options;
-	return NULL;
-}
-
 /* --name, --name=VALUE, --name VALUE */
 static int
 long_parse(struct options *o, struct reader *r, const char *word, struct err *err)
 {
 	const char *name = word + 2, *value = strchr(name, '=');
 	size_t len = value != NULL ? (size_t)(value - name) : strlen(name);
-	const struct option_spec *spec = long_find(o, name, len);
+	const struct option_spec *spec = option_by_name(o->tool, name, len);
 
 	if (spec == NULL)
 		return unknown_long(o, name, len, err);
@@ -139,21 +148,12 @@ unknown_short(char letter, struct err *err)
 	    (unsigned char)letter);
 }
 
-static const struct option_spec *
-short_find(const struct options *o, char letter)
-{
-	for (const struct option_spec *s = o->tool->options; s->id != 0; s++)
-		if (s->id == (unsigned char)letter)
-			return s;
-	return NULL;
-}
-
 /* -a, -abc, -cVALUE, -c VALUE */
 static int
 short_parse(struct options *o, struct reader *r, const char *word, struct err *err)
 {
 	for (const char *at = word + 1; *at != '\0' && o->action == OPTIONS_RUN; at++) {
-		const struct option_spec *spec = short_find(o, *at);
+		const struct option_spec *spec = option_by_letter(o->tool, *at);
 
 		if (spec == NULL)
 			return unknown_short(*at, err);

@@ -124,6 +124,11 @@ int options_seconds(const struct options *o, int id, int64_t min_ms, int64_t max
 int options_duration_ms(const struct options *o, int id, int64_t min_ms, int64_t max_ms,
     int64_t *out_ms, struct err *err);
 
+/* A row of the table, or NULL. */
+const struct option_spec *option_by_name(const struct tool_spec *tool, const char *name,
+    size_t len);
+const struct option_spec *option_by_letter(const struct tool_spec *tool, char letter);
+
 /* "-c", "--tail": an option's name for a message. */
 const char *option_name(const struct option_spec *spec, char out[32]);
 
@@ -136,5 +141,12 @@ void options_usage(const struct tool_spec *tool, FILE *out);
  *   option  SHORT LONG  ARG HELP  VERBS(comma)  repeat|-  COMPLETE
  * Hidden options are left out. Completions and tests read it. */
 void options_dump(const struct tool_spec *tool, FILE *out);
+
+/* What the last of `words` could become (--complete-words; completions/ call
+ * it): a candidate a line, with a tab and its help, or a request to the shell:
+ *   :file  :dir  :topic DIR  :group DIR      (tab-separated; DIR as -d gave it)
+ * Bash's splitting of --name=value into three words is understood. */
+void options_complete(const struct tool_spec *tool, size_t word_count, char *const *words,
+    FILE *out);
 
 #endif

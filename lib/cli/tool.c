@@ -36,6 +36,11 @@ tool_start(struct options *o, const struct tool_spec *tool, int argc, char **arg
 	descriptors_fill();
 	report_init(tool->name);
 	signals_init();
+	if (argc >= 2 && strcmp(argv[1], "--complete-words") == 0) {
+		*o = (struct options){.tool = tool, .verb = -1};
+		options_complete(tool, (size_t)argc - 2, argv + 2, stdout);
+		return report_finish(EXIT_OK);
+	}
 	if (options_parse(o, tool, argc, argv, &err) == -1)
 		return report_usage(&err);
 	switch (o->action) {

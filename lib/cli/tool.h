@@ -12,7 +12,8 @@
 #define MQ_VERSION "0.1"
 
 /* Names the tool, makes sure that descriptors 0 to 2 are open, sets signals,
- * parses argv, answers -h, -V and --dump-options, and applies -q and -v.
+ * parses argv, answers -h, -V, --dump-options and --complete-words, applies -q
+ * and -v.
  * Returns -1: go on; else the exit status to end with. Release `o` after
  * either. */
 int tool_start(struct options *o, const struct tool_spec *tool, int argc, char **argv);

@@ -221,9 +221,56 @@ statuses(void)
 	is_int(report_status(ERR_INVALID_REQUIRED_ACKS), EXIT_REFUSED, "any other of Kafka's");
 }
 
+/* What `line`, split at spaces, could go on with; lines joined by a space. */
+static void
+completes(const struct tool_spec *tool, const char *line, const char *want)
+{
+	char copy[128], *words[ARGC_MAX], *rest = copy, *word, *text = NULL;
+	size_t size = 0, count = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	while (count < ARGC_MAX && (word = strsep(&rest, " ")) != NULL)
+		words[count++] = word;
+	options_complete(tool, count, words, f);
+	fclose(f);
+	for (char *c = text, *to = text; (*to = *c) != '\0'; c++) {
+		/* without the help texts */
+		if (*c == '\t' && text[0] != ':')
+			c += strcspn(c, "\n");
+		*to++ = *c == '\n' ? ' ' : *c;
+	}
+	is_str(text, want, "%s %s<TAB>", tool->name, line);
+	free(text);
+}
+
+static void
+completion(void)
+{
+	completes(&tool_topics, "cr", "create ");
+	completes(&tool_topics, "create --pa", "--partitions ");
+	completes(&tool_topics, "list --pa", "");
+	completes(&tool_topics, "describe ", ":topic\t ");
+	completes(&tool_topics, "-d /x describe ", ":topic\t/x ");
+	completes(&tool_topics, "--dir=/x describe ", ":topic\t/x ");
+	completes(&tool_consume, "-eG", "");
+	completes(&tool_consume, "-eG ", ":group\t ");
+	completes(&tool_consume, "--dir = /y -t ", ":topic\t/y ");
+	completes(&tool_consume, "--commit ", "after-write end never ");
+	completes(&tool_consume, "--commit=e", "--commit=end ");
+	completes(&tool_consume, "--commit = e", "end ");
+	completes(&tool_consume, "--commit =", "after-write end never ");
+	completes(&tool_topics, "--color = al", "always ");
+	completes(&tool_consume, "--tail ", "");
+	completes(&tool_produce, "-- --", ":file ");
+	completes(&tool_produce, "-a", "");
+	completes(&tool_dump_log, "", ":file :topic\t ");
+}
+
 int
 main(void)
 {
+	completion();
 	shapes();
 	choices();
 	mistakes();
