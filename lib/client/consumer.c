@@ -17,6 +17,7 @@ void
 consumer_config_default(struct consumer_config *c)
 {
 	*c = (struct consumer_config){
+	    .unstored = POINT_BEGINNING,
 	    .tail = -1,
 	    .client_id = "mq",
 	    .isolation = READ_COMMITTED,

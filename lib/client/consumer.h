@@ -22,6 +22,9 @@ struct consumed {
 
 struct consumer_config {
 	struct range range; /* from POINT_NONE: stored with a group, else beginning */
+	/* Where a group begins that has stored nothing: POINT_BEGINNING, POINT_END, or
+	 * POINT_NONE: that is an error. */
+	enum point_kind unstored;
 	bool stop_at_end;     /* -e: the end as of the start */
 	int64_t tail;         /* --tail N: the last N records of each partition; -1 off */
 	const char *group;    /* NULL: none */

@@ -234,6 +234,13 @@ consumer_resolve_starts(struct consumer *c, struct part **parts, size_t count, s
 			ret = resolve_tail(c, p, &b[i], err);
 		else if (stored[i] >= 0)
 			p->fetch.offset = stored[i];
+		else if (from_stored && c->config.unstored == POINT_NONE)
+			ret = err_set(err, ERR_OFFSET_OUT_OF_RANGE,
+			    "%s-%d: group %s has no committed offset (auto.offset.reset is none)",
+			    p->fetch.topic, p->fetch.partition, c->config.group);
+		else if (from_stored)
+			p->fetch.offset =
+			    point_offset((struct point){c->config.unstored, 0}, &b[i]);
 		else
 			p->fetch.offset = clamp(point_offset(from, &b[i]), b[i].start, INT64_MAX);
 		p->committed = stored[i];

@@ -270,6 +270,7 @@ struct target {
 	const struct target_ops *ops;
 	struct os *os;
 	const char *name;         /* "store /var/lib/mq", for messages */
+	int32_t node_id;          /* the broker's that answers */
 	size_t produce_calls_max; /* how many may be under way at once */
 	size_t batch_bytes;       /* a good batch size to fill when input does not block */
 };

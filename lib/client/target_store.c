@@ -124,6 +124,7 @@ target_store_new(struct os *os, const char *dir, const struct store_options *o, 
 	    .ops = &store_target_ops,
 	    .os = os,
 	    .name = st->name,
+	    .node_id = store_node_id(st->store),
 	    .produce_calls_max = STORE_PRODUCE_CALLS,
 	    .batch_bytes = STORE_BATCH_BYTES,
 	};

@@ -1,0 +1,57 @@
+#include "cli/connect.h"
+
+#include "cli/report.h"
+#include "store/store.h"
+
+/* The longest wait for a lock, without -m. */
+#define LOCK_WAIT_MS 60000
+
+int
+connection_init(struct connection *c, const struct options *o, enum connect_mode mode,
+    bool take_properties)
+{
+	struct err err;
+	int got;
+
+	*c = (struct connection){.mode = mode, .timeout_ms = -1, .node_id = -1};
+	config_init(&c->config);
+	c->os = os_real_new(&err);
+	if (c->os == NULL)
+		return report_fail(&err);
+	os_real_set_note(c->os, report_note, NULL);
+	if (options_seconds(o, 'm', 0, INT64_MAX / 1000000, &c->timeout_ms, &err) == -1)
+		return report_usage(&err);
+	got = config_load(&c->config, o, take_properties, &err);
+	if (got == 1)
+		return EXIT_OK;
+	if (got == -1 || store_dir_choose(&c->dir, o, &c->config, &err) == -1)
+		return err.code == ERR_INVALID ? report_usage(&err) : report_fail(&err);
+	report_info("store %s (%s)", c->dir.path, c->dir.reason);
+	return -1;
+}
+
+int
+connection_open(struct connection *c, struct err *err)
+{
+	struct store_options so;
+
+	store_options_default(&so);
+	so.create = c->mode == CONNECT_WRITE;
+	so.lock_wait_ms = c->timeout_ms >= 0 ? c->timeout_ms : LOCK_WAIT_MS;
+	so.auto_create_topics = config_number(&c->config, PROP_AUTO_CREATE_TOPICS) != 0;
+	c->target = target_store_new(c->os, c->dir.path, &so, err);
+	if (c->target == NULL)
+		return -1;
+	c->node_id = c->target->node_id;
+	return 0;
+}
+
+void
+connection_release(struct connection *c)
+{
+	target_free(c->target);
+	store_dir_release(&c->dir);
+	config_release(&c->config);
+	if (c->os != NULL)
+		os_free(c->os);
+}

@@ -1,0 +1,41 @@
+/*
+ * connect: where the data is, as options, environment and configuration say,
+ * and the target for it. What every tool but mq-dump-log begins with.
+ *
+ * cli stands above client: it may use targets; client knows nothing of cli.
+ */
+#ifndef CLI_CONNECT_H
+#define CLI_CONNECT_H
+
+#include "cli/config.h"
+#include "cli/options.h"
+#include "client/target.h"
+#include "os/os_real.h"
+
+enum connect_mode {
+	CONNECT_READ,  /* never makes a store */
+	CONNECT_WRITE, /* makes a missing one */
+};
+
+struct connection {
+	struct os *os;
+	struct target *target; /* NULL until connection_open */
+	struct config config;
+	struct store_dir dir;
+	enum connect_mode mode;
+	int64_t timeout_ms; /* -m; -1: not given */
+	int32_t node_id;    /* of the store, for %b and -J */
+};
+
+/* Makes the os, reads -d -F -X -m, the environment and the configuration file.
+ * With `take_properties` false, -X is the caller's (mq-topics create). Returns
+ * -1: go on; else an exit status, after having said why. Release in any case. */
+int connection_init(struct connection *c, const struct options *o, enum connect_mode mode,
+    bool take_properties);
+
+/* Opens the target. Returns 0, or -1 with err. */
+int connection_open(struct connection *c, struct err *err);
+
+void connection_release(struct connection *c);
+
+#endif
