@@ -56,7 +56,7 @@ parsing(void)
 	is_int(config_number(&c, PROP_LINGER_MS), 2000, "a time with a unit");
 	is_int(config_number(&c, PROP_MESSAGE_BYTES_MAX), 1048588, "a built-in value");
 	is_str(c.settings[PROP_ACKS].source, "f:4", "where it stands");
-	ok(!config_is_set(&c, PROP_BATCH_BYTES), "what is not set is not set");
+	ok(!config_is_set(&c, PROP_CLIENT_ID), "what is not set is not set");
 	config_release(&c);
 }
 
@@ -147,11 +147,11 @@ search(void)
 
 	mkdir("cfg", 0700);
 	mkdir("cfg/mq", 0700);
-	file_write("cfg/mq/mq.conf", "group.id=user\nacks=1\n");
-	file_write("other.conf", "group.id=other\n");
+	file_write("cfg/mq/mq.conf", "client.id=user\nacks=1\n");
+	file_write("other.conf", "client.id=other\n");
 	setenv("XDG_CONFIG_HOME", "/nowhere", 1);
 	is_int(load(&c, NULL, NULL, &err), 0, "no file is fine");
-	ok(!config_is_set(&c, PROP_BATCH_BYTES), "and sets nothing");
+	ok(!config_is_set(&c, PROP_CLIENT_ID), "and sets nothing");
 	config_release(&c);
 	{
 		char dir[256];
@@ -160,7 +160,7 @@ search(void)
 		setenv("XDG_CONFIG_HOME", dir, 1);
 	}
 	load(&c, NULL, NULL, &err);
-	is_str(config_text(&c, PROP_BATCH_BYTES), "user", "the user's file");
+	is_str(config_text(&c, PROP_CLIENT_ID), "user", "the user's file");
 	config_release(&c);
 	load(&c, "-Xacks=0", NULL, &err);
 	is_str(config_text(&c, PROP_ACKS), "0", "-X is nearer than a file");
@@ -168,11 +168,11 @@ search(void)
 	config_release(&c);
 	setenv("MQ_CONFIG", "other.conf", 1);
 	load(&c, NULL, NULL, &err);
-	is_str(config_text(&c, PROP_BATCH_BYTES), "other", "MQ_CONFIG replaces the search");
+	is_str(config_text(&c, PROP_CLIENT_ID), "other", "MQ_CONFIG replaces the search");
 	ok(!config_is_set(&c, PROP_ACKS), "altogether");
 	config_release(&c);
 	load(&c, "-F", "none", &err);
-	ok(!config_is_set(&c, PROP_BATCH_BYTES), "-F none reads nothing");
+	ok(!config_is_set(&c, PROP_CLIENT_ID), "-F none reads nothing");
 	config_release(&c);
 	unsetenv("MQ_CONFIG");
 	is_int(load(&c, "-F", "missing.conf", &err), -1, "-F of a missing file");
