@@ -49,7 +49,7 @@ property_find(const char *name)
 	enum property p = 0;
 
 	while (p < PROP_COUNT && strcmp(property_specs[p].name, name) != 0 &&
-	    !word_in(property_specs[p].aliases, ' ', name))
+	       !word_in(property_specs[p].aliases, ' ', name))
 		p++;
 	return p;
 }
@@ -105,8 +105,8 @@ number_parse(const struct property_spec *spec, const char *value, int64_t *out)
 }
 
 static int
-value_check(const struct property_spec *spec, const char *value, const char *source,
-    struct err *err)
+value_check(
+    const struct property_spec *spec, const char *value, const char *source, struct err *err)
 {
 	int64_t n;
 
@@ -116,13 +116,13 @@ value_check(const struct property_spec *spec, const char *value, const char *sou
 	if (number_parse(spec, value, &n) == 0)
 		return 0;
 	if (spec->type == PROPERTY_BOOL)
-		return err_set(err, ERR_CONFIG, "%s: %s: '%s' is not true or false", source, spec->name,
-		    value);
+		return err_set(err, ERR_CONFIG, "%s: %s: '%s' is not true or false", source,
+		    spec->name, value);
 	return err_set(err, ERR_CONFIG, "%s: %s: '%s' is not a %s from %lld to %lld", source,
 	    spec->name, value,
-	    spec->type == PROPERTY_INT        ? "number"
-	        : spec->type == PROPERTY_SIZE ? "size"
-	                                      : "time",
+	    spec->type == PROPERTY_INT	  ? "number"
+	    : spec->type == PROPERTY_SIZE ? "size"
+					  : "time",
 	    (long long)spec->min, (long long)spec->max);
 }
 
@@ -138,8 +138,8 @@ value_translate(enum property p, const char *value)
 }
 
 int
-config_set(struct config *c, const char *name, const char *value, const char *source,
-    struct err *err)
+config_set(
+    struct config *c, const char *name, const char *value, const char *source, struct err *err)
 {
 	enum property p;
 	char *copy;
@@ -282,8 +282,9 @@ list_print(void)
 	for (size_t i = 0; i < PROP_COUNT; i++) {
 		const struct property_spec *spec = &property_specs[i];
 
-		printf("%s\t%s\t%s%s%s\n", spec->name, *spec->default_value ? spec->default_value : "-",
-		    spec->help, spec->words != NULL ? ": " : "", spec->words != NULL ? spec->words : "");
+		printf("%s\t%s\t%s%s%s\n", spec->name,
+		    *spec->default_value ? spec->default_value : "-", spec->help,
+		    spec->words != NULL ? ": " : "", spec->words != NULL ? spec->words : "");
 	}
 }
 
@@ -308,8 +309,8 @@ property_option(struct config *c, const char *text, struct err *err)
 	if ((name = strndup(text, len)) == NULL)
 		return err_nomem(err);
 	if (len >= 9 && strcmp(name + len - 9, ".password") == 0)
-		rc = err_set(err, ERR_INVALID, "-X: %s: secrets are never taken from a command line",
-		    name);
+		rc = err_set(
+		    err, ERR_INVALID, "-X: %s: secrets are never taken from a command line", name);
 	else
 		rc = config_set(c, name, equals + 1, "-X", err);
 	if (rc == -1 && err->code == ERR_CONFIG)

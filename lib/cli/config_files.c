@@ -19,6 +19,7 @@ home_find(void)
 
 	if (home != NULL && *home == '/')
 		return home;
+	/* cppcheck-suppress getpwuidCalled ; a tool sets out with one thread */
 	pw = getpwuid(getuid());
 	return pw != NULL ? pw->pw_dir : NULL;
 }
@@ -131,8 +132,9 @@ dir_from_config(struct store_dir *d, const struct config *c, struct err *err)
 	char reason[200];
 
 	if (dirs->value != NULL && brokers->value != NULL)
-		return err_set(err, ERR_CONFIG, "both log.dirs (%s) and bootstrap.servers (%s) are set",
-		    dirs->source, brokers->source);
+		return err_set(err, ERR_CONFIG,
+		    "both log.dirs (%s) and bootstrap.servers (%s) are set", dirs->source,
+		    brokers->source);
 	if (dirs->value != NULL) {
 		snprintf(reason, sizeof(reason), "log.dirs in %s", dirs->source);
 		return dir_set(d, dirs->value, reason, err);
@@ -142,12 +144,13 @@ dir_from_config(struct store_dir *d, const struct config *c, struct err *err)
 }
 
 int
-store_dir_choose(struct store_dir *d, const struct options *o, const struct config *c,
-    struct err *err)
+store_dir_choose(
+    struct store_dir *d, const struct options *o, const struct config *c, struct err *err)
 {
 	const char *option = options_value(o, 'd');
 	const char *dir = getenv("MQ_DIR"), *brokers = getenv("MQ_BROKERS");
-	bool has_dir = dir != NULL && *dir != '\0', has_brokers = brokers != NULL && *brokers != '\0';
+	bool has_dir = dir != NULL && *dir != '\0',
+	     has_brokers = brokers != NULL && *brokers != '\0';
 
 	*d = (struct store_dir){.path = NULL};
 	if (option != NULL && *option == '\0')
@@ -163,7 +166,8 @@ store_dir_choose(struct store_dir *d, const struct options *o, const struct conf
 	if (config_is_set(c, PROP_LOG_DIRS) || config_is_set(c, PROP_BROKERS))
 		return dir_from_config(d, c, err);
 	if ((d->path = config_home_path("XDG_DATA_HOME", ".local/share")) == NULL)
-		return err_set(err, ERR_CONFIG, "no home directory, so no default store (use -d DIR)");
+		return err_set(
+		    err, ERR_CONFIG, "no home directory, so no default store (use -d DIR)");
 	snprintf(d->reason, sizeof(d->reason), "default");
 	return 0;
 }

@@ -55,7 +55,7 @@ struct parser {
 	struct framed *out;
 	struct err *err;
 	size_t next_field; /* where the next key probably is in `fields` */
-	unsigned seen;     /* bit per slot */
+	unsigned seen;	   /* bit per slot */
 };
 
 /* --- errors ---------------------------------------------------------------- */
@@ -89,8 +89,8 @@ unexpected(struct parser *p, const char *wanted)
 static void
 space_skip(struct parser *p)
 {
-	while (p->at < p->end &&
-	    (*p->at == ' ' || *p->at == '\t' || *p->at == '\r' || *p->at == '\n'))
+	while (
+	    p->at < p->end && (*p->at == ' ' || *p->at == '\t' || *p->at == '\r' || *p->at == '\n'))
 		p->at++;
 }
 
@@ -122,10 +122,10 @@ hex4(const uint8_t *at, const uint8_t *end, uint32_t *out)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		uint8_t c = at[i];
-		int digit = c >= '0' && c <= '9' ? c - '0'
-		    : c >= 'a' && c <= 'f'       ? c - 'a' + 10
-		    : c >= 'A' && c <= 'F'       ? c - 'A' + 10
-		                                 : -1;
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
 
 		if (digit == -1)
 			return -1;
@@ -383,7 +383,8 @@ header_is_new(struct parser *p, const uint8_t *at, size_t before)
 	if (p->e->headers.failed || record_header_next(&last, &added) != 1)
 		return 0;
 	while (record_header_next(&all, &h) == 1)
-		if (slice_equal((struct slice){(const uint8_t *)added.name, (size_t)added.name_size}, &h))
+		if (slice_equal(
+			(struct slice){(const uint8_t *)added.name, (size_t)added.name_size}, &h))
 			return bad_at(p, at, "a header twice in one object; use a list");
 	return 0;
 }
@@ -552,17 +553,17 @@ object_take(struct parser *p)
 }
 
 int
-envelope_read(struct envelope *e, const uint8_t *line, size_t len, struct framed *out,
-    struct err *err)
+envelope_read(
+    struct envelope *e, const uint8_t *line, size_t len, struct framed *out, struct err *err)
 {
-	struct parser p = {.start = line, .at = line, .end = line + len, .e = e, .out = out,
-	    .err = err};
+	struct parser p = {
+	    .start = line, .at = line, .end = line + len, .e = e, .out = out, .err = err};
 	const uint8_t *text;
 	size_t valid;
 
 	*out = (struct framed){.partition = -1};
-	out->record = (struct record){.offset = -1, .timestamp = NO_TIMESTAMP, .key_size = -1,
-	    .value_size = -1};
+	out->record = (struct record){
+	    .offset = -1, .timestamp = NO_TIMESTAMP, .key_size = -1, .value_size = -1};
 	buf_clear(&e->text);
 	buf_clear(&e->headers);
 	/* Nothing gets longer by being unescaped or decoded, and a string is both

@@ -77,7 +77,7 @@ escape_put(struct buf *out, const void *data, size_t len, char quote)
 		size_t valid = text_utf8_valid(at, (size_t)(end - at)), plain = 0;
 
 		while (plain < valid && at[plain] >= ' ' && at[plain] != 127 && at[plain] != '\\' &&
-		    (quote == 0 || at[plain] != (uint8_t)quote))
+		       (quote == 0 || at[plain] != (uint8_t)quote))
 			plain++;
 		buf_put(out, at, plain);
 		at += plain;

@@ -116,14 +116,15 @@ literal_read(struct format *f, struct reader *r)
 
 		if (byte == '\\' && (next = escape_next(r->at + 1, &byte)) == NULL) {
 			buf_release(&text);
-			return bad_at(r, r->at, "no such escape: '%.4s' (\\n \\t \\r \\0 \\\\ \\xNN)", r->at);
+			return bad_at(
+			    r, r->at, "no such escape: '%.4s' (\\n \\t \\r \\0 \\\\ \\xNN)", r->at);
 		}
 		buf_put(&text, &byte, 1);
 		r->at = next;
 	}
-	op = text.failed
-	    ? NULL
-	    : format_add(f, FORMAT_LITERAL, 0, text.data != NULL ? (char *)text.data : "", text.len);
+	op = text.failed ? NULL
+			 : format_add(f, FORMAT_LITERAL, 0,
+			       text.data != NULL ? (char *)text.data : "", text.len);
 	buf_release(&text);
 	return op != NULL ? 0 : err_nomem(r->err);
 }
@@ -133,8 +134,8 @@ pack_check(struct reader *r, const char *pack, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (strchr(" <>bBhHiIqQcs$", pack[i]) == NULL)
-			return bad_at(r, pack + i, "'%c' in a pack string (< > b B h H i I q Q c s $)",
-			    pack[i]);
+			return bad_at(r, pack + i,
+			    "'%c' in a pack string (< > b B h H i I q Q c s $)", pack[i]);
 	return len > 0 ? 0 : bad_at(r, pack, "an empty pack string");
 }
 
@@ -161,9 +162,9 @@ modifier_argument(struct reader *r, struct format_op *op, const char *p, const c
 static int
 modifier_read(struct reader *r, struct format_op *op)
 {
-	int kind = op->kind == FORMAT_TEXT          ? FOR_TEXT
-	    : op->source == SOURCE_TIMESTAMP        ? FOR_TIME | FOR_NUMBER
-	                                            : FOR_NUMBER;
+	int kind = op->kind == FORMAT_TEXT	    ? FOR_TEXT
+		   : op->source == SOURCE_TIMESTAMP ? FOR_TIME | FOR_NUMBER
+						    : FOR_NUMBER;
 	const char *name = r->at + 1, *end;
 	size_t len;
 
@@ -320,7 +321,8 @@ ops_read(struct format *f, struct reader *r)
 		if (*r->at != '%') {
 			rc = literal_read(f, r);
 		} else if (r->at[1] == '%') {
-			rc = format_add(f, FORMAT_LITERAL, 0, "%", 1) != NULL ? 0 : err_nomem(r->err);
+			rc = format_add(f, FORMAT_LITERAL, 0, "%", 1) != NULL ? 0
+									      : err_nomem(r->err);
 			r->at += 2;
 		} else {
 			r->at++;
@@ -391,7 +393,7 @@ delimiter_add(struct format *f, const char *option, const char *text, struct err
 	if (escape_parse(text, &bytes, err) == -1)
 		rc = err_prefix(err, "%s", option);
 	else if (format_add(f, FORMAT_LITERAL, 0, bytes.len > 0 ? (char *)bytes.data : "",
-	             bytes.len) == NULL)
+		     bytes.len) == NULL)
 		rc = err_nomem(err);
 	buf_release(&bytes);
 	return rc;
@@ -414,13 +416,11 @@ parts_add(struct format *f, const struct options *o, struct err *err)
 		if (part_add(f, FORMAT_ENVELOPE, 0, err) == -1)
 			return -1;
 	} else {
-		if (options_has(o, 'O') &&
-		    (part_add(f, FORMAT_NUMBER, SOURCE_OFFSET, err) == -1 ||
-		        delimiter_add(f, "-K", between, err) == -1))
+		if (options_has(o, 'O') && (part_add(f, FORMAT_NUMBER, SOURCE_OFFSET, err) == -1 ||
+					       delimiter_add(f, "-K", between, err) == -1))
 			return -1;
-		if (key_delimiter != NULL &&
-		    (part_add(f, FORMAT_TEXT, SOURCE_KEY, err) == -1 ||
-		        delimiter_add(f, "-K", key_delimiter, err) == -1))
+		if (key_delimiter != NULL && (part_add(f, FORMAT_TEXT, SOURCE_KEY, err) == -1 ||
+						 delimiter_add(f, "-K", key_delimiter, err) == -1))
 			return -1;
 		if (part_add(f, FORMAT_TEXT, SOURCE_VALUE, err) == -1)
 			return -1;

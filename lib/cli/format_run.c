@@ -29,7 +29,10 @@ static struct text
 sized(const void *data, int32_t size)
 {
 	/* An empty text may have no address. */
-	return (struct text){size < 0 ? NULL : data != NULL ? data : "", size < 0 ? 0 : (size_t)size};
+	return (struct text){size < 0	    ? NULL
+			     : data != NULL ? data
+					    : "",
+	    size < 0 ? 0 : (size_t)size};
 }
 
 /* Kafka's lastHeader. Returns 1 and the value, 0 if there is none, or -1. */
@@ -132,8 +135,8 @@ unpack_put(const struct run *r, const char *pack, struct text t)
 		size_t size = pack_size(*pack);
 
 		if (size > left)
-			return err_set(r->err, ERR_INVALID, "unpack: '%c' needs %zu bytes, %zu are left",
-			    *pack, size, left);
+			return err_set(r->err, ERR_INVALID,
+			    "unpack: '%c' needs %zu bytes, %zu are left", *pack, size, left);
 		if (size > 0)
 			pack_put(r->out, *pack, pack_number(at, size, little), size);
 		else if (*pack == '<' || *pack == '>')
@@ -141,7 +144,8 @@ unpack_put(const struct run *r, const char *pack, struct text t)
 		else if (*pack == ' ')
 			buf_put(r->out, " ", 1);
 		else if (*pack == '$' && left > 0)
-			return err_set(r->err, ERR_INVALID, "unpack: %zu bytes are left over", left);
+			return err_set(
+			    r->err, ERR_INVALID, "unpack: %zu bytes are left over", left);
 		else if (*pack == 's')
 			buf_put(r->out, at, size = left);
 		at += size;
@@ -372,7 +376,10 @@ int
 format_run(const struct format *f, const struct record *rec, const struct place *at,
     struct buf *out, struct err *err)
 {
-	struct run r = {.rec = rec, .at = at, .out = out, .err = err,
+	struct run r = {.rec = rec,
+	    .at = at,
+	    .out = out,
+	    .err = err,
 	    .null_text = {(const uint8_t *)f->null_text, f->null_size}};
 	size_t before = out->len;
 

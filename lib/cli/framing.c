@@ -16,9 +16,9 @@ kind_choose(struct framing *f, const struct options *o, struct err *err)
 
 	if (options_has(o, 'D') && options_has(o, '0'))
 		return err_set(err, ERR_INVALID, "-D and -0 exclude each other");
-	f->kind = options_has(o, 'w') ? FRAMING_WHOLE
-	    : options_has(o, 'J')     ? FRAMING_JSON
-	                              : FRAMING_DELIMITED;
+	f->kind = options_has(o, 'w')	? FRAMING_WHOLE
+		  : options_has(o, 'J') ? FRAMING_JSON
+					: FRAMING_DELIMITED;
 	if (f->kind == FRAMING_WHOLE &&
 	    (options_has(o, 'J') || options_has(o, '0') || options_has(o, 'D')))
 		return err_set(err, ERR_INVALID, "-w and %s exclude each other", other);
@@ -44,8 +44,8 @@ static int
 header_add(struct framing *f, const char *text, struct err *err)
 {
 	const char *equals = strchrnul(text, '=');
-	struct record_header h = {.name = text, .name_size = (int32_t)(equals - text),
-	    .value_size = -1};
+	struct record_header h = {
+	    .name = text, .name_size = (int32_t)(equals - text), .value_size = -1};
 
 	if (h.name_size == 0)
 		return err_set(err, ERR_INVALID, "-H: '%s' has no name", text);
@@ -140,8 +140,7 @@ no_key(const struct framing *f, struct err *err)
 
 /* Key and value of a record that is not JSON. */
 static int
-text_record(struct framing *f, const uint8_t *data, size_t len, struct framed *out,
-    struct err *err)
+text_record(struct framing *f, const uint8_t *data, size_t len, struct framed *out, struct err *err)
 {
 	struct record *r = &out->record;
 
@@ -153,7 +152,8 @@ text_record(struct framing *f, const uint8_t *data, size_t len, struct framed *o
 		if (end == NULL && !f->key_optional)
 			return no_key(f, err);
 		if (end != NULL) {
-			size_t key_len = (size_t)(end - data), skip = key_len + f->key_delimiter.len;
+			size_t key_len = (size_t)(end - data),
+			       skip = key_len + f->key_delimiter.len;
 
 			out->has_key = true;
 			r->key = data;
@@ -170,15 +170,14 @@ text_record(struct framing *f, const uint8_t *data, size_t len, struct framed *o
 }
 
 static int
-json_record(struct framing *f, const uint8_t *data, size_t len, struct framed *out,
-    struct err *err)
+json_record(struct framing *f, const uint8_t *data, size_t len, struct framed *out, struct err *err)
 {
 	struct record *r = &out->record;
 
 	if (envelope_read(&f->envelope, data, len, out, err) == -1)
 		return err->code == ERR_NOMEM ? -1
-		                              : err_prefix(err, "%s:%lld:%zu", f->name,
-		                                    (long long)f->line, f->envelope.error_at + 1);
+					      : err_prefix(err, "%s:%lld:%zu", f->name,
+						    (long long)f->line, f->envelope.error_at + 1);
 	if (!out->has_key && f->key != NULL) {
 		r->key = (const uint8_t *)f->key;
 		r->key_size = (int32_t)f->key_size;
@@ -207,8 +206,7 @@ is_blank(const uint8_t *data, size_t len)
 
 /* Returns 1, 0 if the record is to be passed over, or -1. */
 static int
-record_cut(struct framing *f, const uint8_t *data, size_t len, struct framed *out,
-    struct err *err)
+record_cut(struct framing *f, const uint8_t *data, size_t len, struct framed *out, struct err *err)
 {
 	f->line++;
 	if (f->discarding) {
@@ -216,8 +214,9 @@ record_cut(struct framing *f, const uint8_t *data, size_t len, struct framed *ou
 		return 0;
 	}
 	if (len > f->record_bytes_max)
-		return err_set(err, ERR_TOO_LARGE, "%s:%lld: a record of %zu bytes; at most %zu are taken",
-		    f->name, (long long)f->line, len, f->record_bytes_max);
+		return err_set(err, ERR_TOO_LARGE,
+		    "%s:%lld: a record of %zu bytes; at most %zu are taken", f->name,
+		    (long long)f->line, len, f->record_bytes_max);
 	if (f->skip_empty && len == 0)
 		return 0;
 	if (f->kind == FRAMING_JSON && is_blank(data, len))
@@ -302,14 +301,14 @@ framing_next(struct framing *f, const uint8_t *data, size_t len, bool is_last, s
 }
 
 enum framing_event
-framing_read(struct framing *f, struct input *in, int timeout_ms, struct framed *out,
-    struct err *err)
+framing_read(
+    struct framing *f, struct input *in, int timeout_ms, struct framed *out, struct err *err)
 {
 	for (;;) {
 		bool was_ended = in->ended;
 		size_t used;
-		int rc = framing_next(f, in->data + in->start, in->end - in->start, was_ended, &used,
-		    out, err);
+		int rc = framing_next(
+		    f, in->data + in->start, in->end - in->start, was_ended, &used, out, err);
 
 		in->start += used;
 		if (rc != 0)

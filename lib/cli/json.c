@@ -15,7 +15,7 @@ special_in(uint64_t v)
 	uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
 
 	return (((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
-	    high;
+	       high;
 }
 
 size_t

@@ -107,14 +107,15 @@ unknown_long(const struct options *o, const char *name, size_t len, struct err *
 	char word[64];
 	struct nearest n;
 
-	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), name);
+	snprintf(
+	    word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), name);
 	nearest_init(&n, word);
 	for (const struct option_spec *s = o->tool->options; s->id != 0; s++)
 		if (s->name != NULL && (s->flags & (OPTION_HIDDEN | OPTION_IGNORED)) == 0)
 			nearest_try(&n, s->name);
 	if (n.best != NULL)
-		return err_set(err, ERR_INVALID, "unknown option --%s (did you mean --%s?)", word,
-		    n.best);
+		return err_set(
+		    err, ERR_INVALID, "unknown option --%s (did you mean --%s?)", word, n.best);
 	return err_set(err, ERR_INVALID, "unknown option --%s (-h lists them)", word);
 }
 
@@ -135,7 +136,8 @@ long_parse(struct options *o, struct reader *r, const char *word, struct err *er
 	if (spec->arg == NULL || takes_optional(spec))
 		return option_add(o, spec, NULL, err);
 	if (r->at == r->argc)
-		return err_set(err, ERR_INVALID, "--%s needs an argument: %s", spec->name, spec->arg);
+		return err_set(
+		    err, ERR_INVALID, "--%s needs an argument: %s", spec->name, spec->arg);
 	return option_add(o, spec, r->argv[r->at++], err);
 }
 
@@ -144,8 +146,8 @@ unknown_short(char letter, struct err *err)
 {
 	if (letter > ' ' && letter < 127)
 		return err_set(err, ERR_INVALID, "unknown option -%c (-h lists them)", letter);
-	return err_set(err, ERR_INVALID, "unknown option -\\x%02x (-h lists them)",
-	    (unsigned char)letter);
+	return err_set(
+	    err, ERR_INVALID, "unknown option -\\x%02x (-h lists them)", (unsigned char)letter);
 }
 
 /* -a, -abc, -cVALUE, -c VALUE */
@@ -165,7 +167,8 @@ short_parse(struct options *o, struct reader *r, const char *word, struct err *e
 		if (at[1] != '\0')
 			return option_add(o, spec, at + 1, err);
 		if (r->at == r->argc)
-			return err_set(err, ERR_INVALID, "-%c needs an argument: %s", *at, spec->arg);
+			return err_set(
+			    err, ERR_INVALID, "-%c needs an argument: %s", *at, spec->arg);
 		return option_add(o, spec, r->argv[r->at++], err);
 	}
 	return 0;
@@ -180,7 +183,8 @@ unknown_verb(const struct options *o, const char *word, struct err *err)
 	for (const struct verb_spec *v = o->tool->verbs; v->name != NULL; v++)
 		nearest_try(&n, v->name);
 	if (n.best != NULL)
-		return err_set(err, ERR_INVALID, "unknown command '%s' (did you mean %s?)", word, n.best);
+		return err_set(
+		    err, ERR_INVALID, "unknown command '%s' (did you mean %s?)", word, n.best);
 	return err_set(err, ERR_INVALID, "unknown command '%s' (-h lists them)", word);
 }
 
@@ -194,7 +198,8 @@ verb_take(struct options *o, struct err *err)
 	if (o->operand_count == 0)
 		return 0;
 	for (int i = 0; o->tool->verbs[i].name != NULL; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): operand_count is not 0 */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): operand_count is not 0
+		 */
 		if (strcmp(o->tool->verbs[i].name, o->operands[0]) != 0)
 			continue;
 		o->verb = i;
@@ -249,8 +254,8 @@ words_parse(struct options *o, struct reader *r, struct err *err)
 }
 
 int
-options_parse(struct options *o, const struct tool_spec *tool, int argc, char **argv,
-    struct err *err)
+options_parse(
+    struct options *o, const struct tool_spec *tool, int argc, char **argv, struct err *err)
 {
 	struct reader r = {.argv = argv, .argc = argc, .at = argc > 0 ? 1 : 0};
 
@@ -345,15 +350,15 @@ options_number(const struct options *o, int id,
 }
 
 int
-options_int(const struct options *o, int id, int64_t min, int64_t max, int64_t *out,
-    struct err *err)
+options_int(
+    const struct options *o, int id, int64_t min, int64_t max, int64_t *out, struct err *err)
 {
 	return options_number(o, id, text_int, "a number", min, max, out, err);
 }
 
 int
-options_size(const struct options *o, int id, int64_t min, int64_t max, int64_t *out,
-    struct err *err)
+options_size(
+    const struct options *o, int id, int64_t min, int64_t max, int64_t *out, struct err *err)
 {
 	return options_number(o, id, text_size, "a size, such as 512M", min, max, out, err);
 }
@@ -362,14 +367,14 @@ int
 options_seconds(const struct options *o, int id, int64_t min_ms, int64_t max_ms, int64_t *out_ms,
     struct err *err)
 {
-	return options_number(o, id, text_duration_s, "a time, such as 1.5 (seconds) or 2m",
-	    min_ms, max_ms, out_ms, err);
+	return options_number(o, id, text_duration_s, "a time, such as 1.5 (seconds) or 2m", min_ms,
+	    max_ms, out_ms, err);
 }
 
 int
 options_duration_ms(const struct options *o, int id, int64_t min_ms, int64_t max_ms,
     int64_t *out_ms, struct err *err)
 {
-	return options_number(o, id, text_duration_ms, "a time, such as 200ms or 7d", min_ms,
-	    max_ms, out_ms, err);
+	return options_number(
+	    o, id, text_duration_ms, "a time, such as 200ms or 7d", min_ms, max_ms, out_ms, err);
 }

@@ -8,7 +8,7 @@ struct state {
 	const struct tool_spec *tool;
 	FILE *out;
 	const struct option_spec *wants; /* an argument comes next */
-	int verb;                        /* -1: none yet */
+	int verb;			 /* -1: none yet */
 	bool options_ended;
 	const char *dir; /* -d, or "" */
 };
@@ -59,7 +59,8 @@ short_seen(struct state *s, const char *letters)
 static void
 operand_seen(struct state *s, const char *word)
 {
-	for (int i = 0; s->verb == -1 && s->tool->verbs != NULL && s->tool->verbs[i].name != NULL; i++)
+	for (int i = 0; s->verb == -1 && s->tool->verbs != NULL && s->tool->verbs[i].name != NULL;
+	     i++)
 		if (strcmp(s->tool->verbs[i].name, word) == 0)
 			s->verb = i;
 }
@@ -181,7 +182,7 @@ split_assignment(const struct state *s, size_t count, char *const *words)
 	else
 		return NULL;
 	return strncmp(name, "--", 2) == 0 ? option_by_name(s->tool, name + 2, strlen(name + 2))
-	                                   : NULL;
+					   : NULL;
 }
 
 void

@@ -64,7 +64,8 @@ synopsis_print(const struct tool_spec *tool, FILE *out)
 {
 	if (tool->verbs == NULL) {
 		fprintf(out, "usage: %s [option ...]%s%s\n", tool->name,
-		    tool->operands != NULL ? " " : "", tool->operands != NULL ? tool->operands : "");
+		    tool->operands != NULL ? " " : "",
+		    tool->operands != NULL ? tool->operands : "");
 		return;
 	}
 	fprintf(out, "usage: %s %scommand%s [option ...] [argument ...]\n", tool->name,

@@ -14,11 +14,14 @@
 #define GAP "  "
 
 int
-print_init(struct print *p, const struct column *columns, size_t column_count,
-    enum print_mode mode, bool heading, FILE *out, struct err *err)
+print_init(struct print *p, const struct column *columns, size_t column_count, enum print_mode mode,
+    bool heading, FILE *out, struct err *err)
 {
-	*p = (struct print){.columns = columns, .column_count = column_count, .mode = mode,
-	    .heading = heading, .out = out};
+	*p = (struct print){.columns = columns,
+	    .column_count = column_count,
+	    .mode = mode,
+	    .heading = heading,
+	    .out = out};
 	p->widths = calloc(column_count, sizeof(p->widths[0]));
 	if (p->widths == NULL)
 		return err_nomem(err);
@@ -36,8 +39,8 @@ print_init_stdout(struct print *p, const struct column *columns, size_t column_c
 {
 	bool is_terminal = isatty(STDOUT_FILENO) == 1;
 	enum print_mode mode = options_has(o, 'J') ? PRINT_JSON
-	    : is_terminal                          ? PRINT_ALIGNED
-	                                           : PRINT_TSV;
+			       : is_terminal	   ? PRINT_ALIGNED
+						   : PRINT_TSV;
 	bool heading = mode != PRINT_JSON && (is_terminal || options_has(o, OPT_HEADING));
 
 	if (print_init(p, columns, column_count, mode, heading, stdout, err) == -1)
@@ -73,7 +76,8 @@ cell_begin(struct print *p)
 	assert(p->cell < p->column_count);
 	if (p->mode == PRINT_JSON) {
 		buf_str(&p->row, p->cell == 0 ? "{" : ",");
-		json_string_put(&p->row, p->columns[p->cell].name, strlen(p->columns[p->cell].name));
+		json_string_put(
+		    &p->row, p->columns[p->cell].name, strlen(p->columns[p->cell].name));
 		buf_str(&p->row, ":");
 	} else if (p->mode == PRINT_TSV && p->cell > 0) {
 		buf_str(&p->row, "\t");

@@ -30,7 +30,8 @@ point_unknown(const char *text, struct err *err)
 	for (size_t i = 0; i < WORD_COUNT; i++)
 		nearest_try(&n, point_words[i].word);
 	if (n.best != NULL)
-		return err_set(err, ERR_INVALID, "-o: unknown '%s' (did you mean %s?)", text, n.best);
+		return err_set(
+		    err, ERR_INVALID, "-o: unknown '%s' (did you mean %s?)", text, n.best);
 	return err_set(err, ERR_INVALID,
 	    "-o: '%s' is no point: beginning, end, stored, N, +N, -N or @TIME", text);
 }
@@ -46,8 +47,8 @@ point_time(struct point *p, const char *text, int64_t now_ms, int64_t base_ms, s
 
 /* `before` is the point in front of "..": after a time, times need no @. */
 static int
-point_read(struct point *p, const char *text, const struct point *before, int64_t now_ms,
-    struct err *err)
+point_read(
+    struct point *p, const char *text, const struct point *before, int64_t now_ms, struct err *err)
 {
 	bool timed = before != NULL && before->kind == POINT_TIME;
 
@@ -58,8 +59,8 @@ point_read(struct point *p, const char *text, const struct point *before, int64_
 		return 0;
 	}
 	if (*text == '@' || timed)
-		return point_time(p, text + (*text == '@'), now_ms, timed ? before->value : TIME_NONE,
-		    err);
+		return point_time(
+		    p, text + (*text == '@'), now_ms, timed ? before->value : TIME_NONE, err);
 	p->kind = *text == '+' ? POINT_AFTER : *text == '-' ? POINT_BEFORE : POINT_OFFSET;
 	if (text_int(text + (p->kind != POINT_OFFSET), 0, INT64_MAX, &p->value) == -1)
 		return point_unknown(text, err);
@@ -217,8 +218,8 @@ span_parse(struct partition_set *set, const char *s, size_t len, struct err *err
 		*dash++ = '\0';
 	if (text_int(text, 0, INT32_MAX, &first) == -1 ||
 	    text_int(dash != NULL ? dash : text, 0, INT32_MAX, &last) == -1)
-		return err_set(err, ERR_INVALID, "-p: '%.*s' is no partition (0,2-5; -1: any)",
-		    (int)len, s);
+		return err_set(
+		    err, ERR_INVALID, "-p: '%.*s' is no partition (0,2-5; -1: any)", (int)len, s);
 	if (first > last)
 		return err_set(err, ERR_INVALID, "-p: '%.*s' ends before it begins", (int)len, s);
 	return span_add(set, (int32_t)first, (int32_t)last, err);

@@ -63,14 +63,14 @@ say(enum os_level level, const char *fmt, va_list ap)
 	line_write(text);
 }
 
-#define DEFINE_SAY(name, level) \
-	void name(const char *fmt, ...) \
-	{ \
-		va_list ap; \
-\
-		va_start(ap, fmt); \
-		say(level, fmt, ap); \
-		va_end(ap); \
+#define DEFINE_SAY(name, level)                                                                    \
+	void name(const char *fmt, ...)                                                            \
+	{                                                                                          \
+		va_list ap;                                                                        \
+                                                                                                   \
+		va_start(ap, fmt);                                                                 \
+		say(level, fmt, ap);                                                               \
+		va_end(ap);                                                                        \
 	}
 
 DEFINE_SAY(report_error, OS_ERROR)

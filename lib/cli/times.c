@@ -104,10 +104,16 @@ time_parse_iso(const char *s, int64_t *out)
 	if (has_zone) {
 		int64_t days = text_days_from_civil(year, month, day);
 
-		*out = (((days * 24 + hour) * 60 + minute - offset_minutes) * 60 + second) * 1000 + ms;
+		*out =
+		    (((days * 24 + hour) * 60 + minute - offset_minutes) * 60 + second) * 1000 + ms;
 	} else {
-		struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day,
-		    .tm_hour = hour, .tm_min = minute, .tm_sec = second, .tm_isdst = -1};
+		struct tm tm = {.tm_year = year - 1900,
+		    .tm_mon = month - 1,
+		    .tm_mday = day,
+		    .tm_hour = hour,
+		    .tm_min = minute,
+		    .tm_sec = second,
+		    .tm_isdst = -1};
 
 		*out = (int64_t)mktime(&tm) * 1000 + ms;
 	}

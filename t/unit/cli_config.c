@@ -41,14 +41,15 @@ static void
 parsing(void)
 {
 	static const char text[] = "# comment\n! another\n\n  acks = 1  \r\ncompression.codec=lz4\n"
-	                           "log.dir: /a=b\nssl.ca.location=/x\ntopic.partitioner=fnv1a\n"
-	                           "partitioner.class=org.apache.kafka.clients.producer."
-	                           "RoundRobinPartitioner\nlinger.ms=2s";
+				   "log.dir: /a=b\nssl.ca.location=/x\ntopic.partitioner=fnv1a\n"
+				   "partitioner.class=org.apache.kafka.clients.producer."
+				   "RoundRobinPartitioner\nlinger.ms=2s";
 	struct config c;
 	struct err err = {.text = ""};
 
 	config_init(&c);
-	is_int(config_parse(&c, "f", text, sizeof(text) - 1, &err), 0, "a file is read %s", err.text);
+	is_int(
+	    config_parse(&c, "f", text, sizeof(text) - 1, &err), 0, "a file is read %s", err.text);
 	is_str(config_text(&c, PROP_ACKS), "1", "key = value");
 	is_str(config_text(&c, PROP_COMPRESSION_TYPE), "lz4", "librdkafka's name");
 	is_str(config_text(&c, PROP_LOG_DIRS), "/a=b", "a colon, as in Java's files");
@@ -71,7 +72,7 @@ mistakes(void)
 	    {"acks=2", "f:1: acks: '2' is not one of all|-1|1|0"},
 	    {"linger.ms=soon", "f:1: linger.ms: 'soon' is not a time from 0 to 900000"},
 	    {"auto.create.topics.enable=maybe",
-	        "f:1: auto.create.topics.enable: 'maybe' is not true or false"},
+		"f:1: auto.create.topics.enable: 'maybe' is not true or false"},
 	    {"[topic x]", "f:1: '[topic x]' is not [profile NAME]"},
 	    {"[", "f:1: '[' is not [profile NAME]"},
 	};
@@ -106,7 +107,7 @@ tables(void)
 
 		config_init(&c);
 		ok(*spec->default_value == '\0' ||
-		        config_set(&c, spec->name, spec->default_value, "built in", &err) == 0,
+			config_set(&c, spec->name, spec->default_value, "built in", &err) == 0,
 		    "%s: its default is valid", spec->name);
 		config_release(&c);
 	}
@@ -182,7 +183,8 @@ search(void)
 	is_int(err.code, ERR_INVALID, "is a usage error");
 	config_release(&c);
 	is_int(load(&c, "-Xsasl.password=x", NULL, &err), -1, "a secret on the command line");
-	is_str(err.text, "-X: sasl.password: secrets are never taken from a command line", "is refused");
+	is_str(err.text, "-X: sasl.password: secrets are never taken from a command line",
+	    "is refused");
 	config_release(&c);
 }
 
@@ -243,7 +245,8 @@ places(void)
 	unsetenv("MQ_BROKERS");
 	choose(&d, NULL, "bootstrap.servers=h:1", &err, -1, "brokers in a file");
 	is_str(err.text,
-	    "bootstrap.servers (f:1) names brokers, but this mq reads and writes store directories only "
+	    "bootstrap.servers (f:1) names brokers, but this mq reads and writes store directories "
+	    "only "
 	    "(use -d DIR)",
 	    "are refused, and the file is named");
 	choose(&d, NULL, "bootstrap.servers=h:1\nlog.dirs=/x", &err, -1, "both in a file");

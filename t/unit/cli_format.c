@@ -10,15 +10,21 @@
 #define TEXT(s) .value = (const uint8_t *)(s), .value_size = sizeof(s) - 1
 #define KEY(s) .key = (const uint8_t *)(s), .key_size = sizeof(s) - 1
 
-static struct record plain = {.offset = 7, .timestamp = 1700000000123, KEY("k\"1"), TEXT("pay\nload")};
-static struct record nothing = {.offset = 0, .timestamp = NO_TIMESTAMP, .key_size = -1,
-    .value_size = -1};
-static struct record binary = {.offset = INT64_MAX, .timestamp = -1500, KEY(""),
-    TEXT("\x01\x02\xff\xfe")};
+static struct record plain = {
+    .offset = 7, .timestamp = 1700000000123, KEY("k\"1"), TEXT("pay\nload")};
+static struct record nothing = {
+    .offset = 0, .timestamp = NO_TIMESTAMP, .key_size = -1, .value_size = -1};
+static struct record binary = {
+    .offset = INT64_MAX, .timestamp = -1500, KEY(""), TEXT("\x01\x02\xff\xfe")};
 static struct buf header_bytes = BUF_INIT;
 
-static const struct place place = {.topic = "t", .partition = 3, .broker = 1, .leader_epoch = 5,
-    .producer_id = 1000, .producer_epoch = 2, .attributes = BATCH_TRANSACTIONAL | CODEC_ZSTD,
+static const struct place place = {.topic = "t",
+    .partition = 3,
+    .broker = 1,
+    .leader_epoch = 5,
+    .producer_id = 1000,
+    .producer_epoch = 2,
+    .attributes = BATCH_TRANSACTIONAL | CODEC_ZSTD,
     .number = 42};
 
 static void
@@ -74,7 +80,8 @@ formats(void)
 	    {"%R", &nothing, "\xff\xff\xff\xff"},
 	    {"%S{varint} %S{hex}", &nothing, "\x01 -1"},
 	    {"%o{hex}", &binary, "7fffffffffffffff"},
-	    {"%T{iso} %T{s} %T{us}", &plain, "2023-11-14T22:13:20.123Z 1700000000 1700000000123000"},
+	    {"%T{iso} %T{s} %T{us}", &plain,
+		"2023-11-14T22:13:20.123Z 1700000000 1700000000123000"},
 	    {"%T{strftime[%F %T %z]}", &plain, "2023-11-15 01:13:20 +0300"},
 	    {"%T{iso} %T{s} %T{us} %T{strftime[%F]}", &nothing, "- -1 -1 -"},
 	    {"%T{s} %T{us}", &binary, "-2 -1500000"},
@@ -91,8 +98,8 @@ formats(void)
 		struct format *f = format_new("-f", table[i].format, NULL, &err);
 
 		buf_clear(&out);
-		if (!ok(f != NULL && format_run(f, table[i].rec, &place, &out, &err) == 0, "-f '%s' %s",
-		        table[i].format, err.text))
+		if (!ok(f != NULL && format_run(f, table[i].rec, &place, &out, &err) == 0,
+			"-f '%s' %s", table[i].format, err.text))
 			continue;
 		/* NUL bytes as dots, so that they can be written down */
 		for (size_t n = 0; n < out.len; n++)
@@ -179,9 +186,10 @@ options(void)
 	    {{"-D", ""}, "pay\nload"},
 	    {{"-f", "%o", "-D", ";"}, "7"},
 	    {{"-J"},
-	        "{\"topic\":\"t\",\"partition\":3,\"offset\":7,\"tstype\":\"create\",\"ts\":1700000000123,"
-	        "\"broker\":1,\"headers_b64\":[\"YQ==\",\"MQ==\",\"Yg==\",null,\"YQ==\",\"/w==\"],"
-	        "\"key\":\"k\\\"1\",\"payload\":\"pay\\nload\"}\n"},
+		"{\"topic\":\"t\",\"partition\":3,\"offset\":7,\"tstype\":\"create\",\"ts\":"
+		"1700000000123,"
+		"\"broker\":1,\"headers_b64\":[\"YQ==\",\"MQ==\",\"Yg==\",null,\"YQ==\",\"/w==\"],"
+		"\"key\":\"k\\\"1\",\"payload\":\"pay\\nload\"}\n"},
 	    {{"-J", "-K:"}, "-J and -K exclude each other"},
 	    {{"-J", "-f%s"}, "-f and -J exclude each other"},
 	    {{"-0", "-D,"}, "-D and -0 exclude each other"},

@@ -48,7 +48,8 @@ cut(struct framing *f, const char *data, size_t len, size_t step, struct buf *b)
 		struct framed r;
 		struct err err;
 		size_t used;
-		int rc = framing_next(f, (const uint8_t *)data + at, have - at, last, &used, &r, &err);
+		int rc =
+		    framing_next(f, (const uint8_t *)data + at, have - at, last, &used, &r, &err);
 
 		at += used;
 		if (rc == -1) {
@@ -85,8 +86,8 @@ texts(void)
 	    {"-K", ":", NULL, "k:v\nk2:v:w\n:\n", "k=v;k2=v:w;=;"},
 	    {"-K", "::", NULL, "k::v\na:b::c\n", "k=v;a:b=c;"},
 	    {"-K", ":", NULL, "k:v\nbad\nl:w\n",
-	        "k=v;!in:2: no key delimiter ':' (-K); use --key-optional for records without a "
-	        "key;l=w;"},
+		"k=v;!in:2: no key delimiter ':' (-K); use --key-optional for records without a "
+		"key;l=w;"},
 	    {"-K:", "--key-optional", NULL, "k:v\nw\n", "k=v;NULL=w;"},
 	    {"-K:", "--key-optional", "-kd", "k:v\nw\n", "k=v;d=w;"},
 	    {"-k", "key", NULL, "a\nb\n", "key=a;key=b;"},
@@ -130,7 +131,7 @@ limits(void)
 	buf_str(&in, "::b::");
 	for (size_t step = 1; step <= 500; step++)
 		same &= strcmp(cut(&f, (char *)in.data, in.len, step, &b),
-		            "!in:1: a record of more than 1000 bytes;NULL=b;") == 0;
+			    "!in:1: a record of more than 1000 bytes;NULL=b;") == 0;
 	ok(same, "a record that is too large is named, and passed over");
 	is_str(cut(&f, (char *)in.data, in.len, in.len, &b),
 	    "!in:1: a record of 5000 bytes; at most 1000 are taken;NULL=b;", "also in one piece");
@@ -157,7 +158,8 @@ headers(void)
 	is_int(r.record.header_count, 2, "two fixed headers");
 	at = cursor_of(r.record.headers.data, r.record.headers.len);
 	is_int(record_header_next(&at, &h), 1, "the first");
-	ok(h.name_size == 1 && h.name[0] == 'a' && h.value_size == 1 && h.value[0] == '1', "is a=1");
+	ok(h.name_size == 1 && h.name[0] == 'a' && h.value_size == 1 && h.value[0] == '1',
+	    "is a=1");
 	is_int(record_header_next(&at, &h), 1, "the second");
 	ok(h.name_size == 1 && h.name[0] == 'b' && h.value_size == -1, "is b, null");
 	is_int(record_header_next(&at, &h), 0, "and no more");
@@ -179,7 +181,8 @@ conflicts(void)
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		char name[] = "mq-produce";
-		char *argv[] = {name, (char *)(uintptr_t)table[i][0], (char *)(uintptr_t)table[i][1]};
+		char *argv[] = {
+		    name, (char *)(uintptr_t)table[i][0], (char *)(uintptr_t)table[i][1]};
 		struct options o;
 		struct framing f;
 		struct err err = {.text = ""};
@@ -205,11 +208,12 @@ envelopes(void)
 	    {" { \"value\" : \"v\" , \"key\" : null } \r", "NULL=v;"},
 	    {"{\"payload\":\"\"}", "NULL=;"},
 	    {"{\"payload\":\"a\\n\\t\\\"\\\\\\/\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"}",
-	        "NULL=a\n\t\"\\/A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80;"},
+		"NULL=a\n\t\"\\/A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80;"},
 	    {"{\"payload_b64\":\"aGk=\",\"key_b64\":\"\"}", "=hi;"},
-	    {"{\"topic\":\"t\",\"partition\":0,\"offset\":7,\"tstype\":\"create\",\"ts\":1700000000000,"
+	    {"{\"topic\":\"t\",\"partition\":0,\"offset\":7,\"tstype\":\"create\",\"ts\":"
+	     "1700000000000,"
 	     "\"broker\":1,\"headers\":[\"h\",\"v\"],\"key\":\"k\",\"payload\":\"v\"}",
-	        "k=v;"},
+		"k=v;"},
 	    {"", ""},
 	    {"  \t", ""},
 	    {"{\"payload\":\"a\",\"value\":\"b\"}", "!in:1:16: \"value\" for the second time;"},
@@ -221,7 +225,8 @@ envelopes(void)
 	    {"{\"payload\":\"\\u00g0\"}", "!in:1:13: \\u needs four hexadecimal digits;"},
 	    {"{\"payload\":\"\\x\"}", "!in:1:13: no such escape;"},
 	    {"{\"payload\":\"\xff\"}", "!in:1:13: not UTF-8;"},
-	    {"{\"payload\":\"a\x01\"}", "!in:1:14: byte 0x01 where the rest of a string should be;"},
+	    {"{\"payload\":\"a\x01\"}",
+		"!in:1:14: byte 0x01 where the rest of a string should be;"},
 	    {"{\"payload\":\"a", "!in:1:14: the line ends where the rest of a string should be;"},
 	    {"{\"payload_b64\":\"a\"}", "!in:1:16: not base64;"},
 	    {"{} x", "!in:1:4: text behind the object;"},
@@ -233,13 +238,13 @@ envelopes(void)
 	    {"{\"ts\":-2}", "!in:1:7: -2 is out of range;"},
 	    {"{\"ts\":01}", "!in:1:7: a number with leading zero;"},
 	    {"{\"ts\":\"soon\"}",
-	        "!in:1:7: not a time (milliseconds or 2024-01-15T10:00:00.123Z);"},
+		"!in:1:7: not a time (milliseconds or 2024-01-15T10:00:00.123Z);"},
 	    {"{\"partition\":2147483648}", "!in:1:14: 2147483648 is out of range;"},
 	    {"{\"offset\":99999999999999999999999}",
-	        "!in:1:11: 99999999999999999999999 is out of range;"},
+		"!in:1:11: 99999999999999999999999 is out of range;"},
 	    {"{\"tstype\":\"never\"}", "!in:1:11: tstype is create, logappend or unknown;"},
 	    {"{\"headers\":{\"a\":\"1\",\"a\":\"2\"}}",
-	        "!in:1:21: a header twice in one object; use a list;"},
+		"!in:1:21: a header twice in one object; use a list;"},
 	    {"{\"headers\":[\"a\"]}", "!in:1:16: ']' where a header's value should be;"},
 	    {"{\"headers\":[null,\"v\"]}", "!in:1:13: 'n' where a string should be;"},
 	};
@@ -284,15 +289,18 @@ header_forms(void)
 {
 	struct buf b = BUF_INIT;
 
-	is_str(headers_of("{\"headers\":[\"a\",\"1\",\"b\",null]}", &b), "a=1,b=NULL,", "a flat list");
+	is_str(
+	    headers_of("{\"headers\":[\"a\",\"1\",\"b\",null]}", &b), "a=1,b=NULL,", "a flat list");
 	is_str(headers_of("{\"headers\":[[\"a\",\"1\"],[\"a\",\"2\"]]}", &b), "a=1,a=2,", "pairs");
-	is_str(headers_of("{\"headers\":{\"a\":\"1\",\"b\":null}}", &b), "a=1,b=NULL,", "an object");
+	is_str(
+	    headers_of("{\"headers\":{\"a\":\"1\",\"b\":null}}", &b), "a=1,b=NULL,", "an object");
 	is_str(headers_of("{\"headers_b64\":[\"YQ==\",\"/w==\"]}", &b), "a=\xff,", "base64");
 	is_str(headers_of("{\"headers\":[]}", &b), "", "an empty list");
 	is_str(headers_of("{\"headers\":{}}", &b), "", "an empty object");
 	is_str(headers_of("{\"headers\":null}", &b), "", "null");
 	is_str(headers_of("{\"headers\":[[\"a\",\"1\",\"2\"]]}", &b), "refused", "no triples");
-	is_str(headers_of("{\"headers\":[[\"a\",\"1\"],\"b\",\"2\"]}", &b), "refused", "no mixture");
+	is_str(
+	    headers_of("{\"headers\":[[\"a\",\"1\"],\"b\",\"2\"]}", &b), "refused", "no mixture");
 	buf_release(&b);
 }
 
@@ -340,7 +348,8 @@ static bool
 identity_once(struct buf *json, struct buf *again)
 {
 	struct buf key = BUF_INIT, value = BUF_INIT, headers_made = BUF_INIT;
-	struct record r = {.offset = chance(1000), .timestamp = (int64_t)chance(1u << 31) * 1000 - 1};
+	struct record r = {
+	    .offset = chance(1000), .timestamp = (int64_t)chance(1u << 31) * 1000 - 1};
 	struct place at = {.topic = "t \"1\"", .partition = (int32_t)chance(100), .broker = 1};
 	struct envelope e = {.text = BUF_INIT};
 	struct framed back = {.partition = 0};
@@ -369,15 +378,15 @@ identity_once(struct buf *json, struct buf *again)
 	buf_clear(json);
 	buf_clear(again);
 	good = envelope_write(json, &r, &at, &err) == 0 &&
-	    envelope_read(&e, json->data, json->len, &back, &err) == 0 &&
-	    same_bytes(r.key, r.key_size, back.record.key, back.record.key_size) &&
-	    same_bytes(r.value, r.value_size, back.record.value, back.record.value_size) &&
-	    r.timestamp == back.record.timestamp && r.offset == back.record.offset &&
-	    at.partition == back.partition && r.header_count == back.record.header_count &&
-	    same_bytes(r.headers.data, (int32_t)r.headers.len, back.record.headers.data,
-	        (int32_t)back.record.headers.len) &&
-	    envelope_write(again, &back.record, &at, &err) == 0 && json->len == again->len &&
-	    memcmp(json->data, again->data, json->len) == 0;
+	       envelope_read(&e, json->data, json->len, &back, &err) == 0 &&
+	       same_bytes(r.key, r.key_size, back.record.key, back.record.key_size) &&
+	       same_bytes(r.value, r.value_size, back.record.value, back.record.value_size) &&
+	       r.timestamp == back.record.timestamp && r.offset == back.record.offset &&
+	       at.partition == back.partition && r.header_count == back.record.header_count &&
+	       same_bytes(r.headers.data, (int32_t)r.headers.len, back.record.headers.data,
+		   (int32_t)back.record.headers.len) &&
+	       envelope_write(again, &back.record, &at, &err) == 0 && json->len == again->len &&
+	       memcmp(json->data, again->data, json->len) == 0;
 	if (!good)
 		printf("# %s: %.*s\n", err.text, (int)json->len, (char *)json->data);
 	envelope_release(&e);
@@ -404,8 +413,9 @@ identity(void)
 static void
 mutations(void)
 {
-	static const char whole[] = "{\"topic\":\"t\",\"partition\":0,\"offset\":7,\"ts\":1,\"headers\":"
-	                            "[\"h\",\"\\u00e9\"],\"key\":null,\"payload\":\"v\\n\"}";
+	static const char whole[] =
+	    "{\"topic\":\"t\",\"partition\":0,\"offset\":7,\"ts\":1,\"headers\":"
+	    "[\"h\",\"\\u00e9\"],\"key\":null,\"payload\":\"v\\n\"}";
 	struct envelope e = {.text = BUF_INIT};
 	bool cut_refused = true;
 	struct framed r;
@@ -452,7 +462,7 @@ inputs(void)
 	framing_begin(&f, in.name);
 	while ((event = framing_read(&f, &in, -1, &r, &err)) == FRAMING_RECORD) {
 		good &= r.record.value_size == 699 &&
-		    memcmp(r.record.value, text + count * 700, 699) == 0;
+			memcmp(r.record.value, text + count * 700, 699) == 0;
 		count++;
 	}
 	is_int(event, FRAMING_ENDED, "and read to its end");

@@ -57,8 +57,8 @@ shapes(void)
 	is_str(o.operands[0], "-", "a lone dash is an operand");
 	options_release(&o);
 
-	is_int(parse(&o, &tool_produce, "-Pt x -l -Z --null=NIL --null", &err), 0,
-	    "kcat's -P and -l");
+	is_int(
+	    parse(&o, &tool_produce, "-Pt x -l -Z --null=NIL --null", &err), 0, "kcat's -P and -l");
 	is_int((intmax_t)options_count(&o, 'Z'), 3, "an optional argument may be missing");
 	is_str(o.found[4].value, "NIL", "and is taken behind =");
 	is_str(options_value(&o, 'Z'), NULL, "and never from the next word");
@@ -173,8 +173,9 @@ tables(void)
 		for (const struct option_spec *a = rows; a->id != 0; a++) {
 			for (const struct option_spec *b = rows; b < a; b++)
 				unique &= a->id != b->id && (a->name == NULL || b->name == NULL ||
-				    strcmp(a->name, b->name) != 0);
-			helped &= (a->flags & OPTION_IGNORED) != 0 || (a->name != NULL && a->help[0] != '\0');
+								strcmp(a->name, b->name) != 0);
+			helped &= (a->flags & OPTION_IGNORED) != 0 ||
+				  (a->name != NULL && a->help[0] != '\0');
 			fits &= strpbrk(a->help, "\t\n") == NULL && strlen(a->help) <= 60;
 		}
 		ok(unique, "%s: each letter and name once", tools_all[t]->name);
@@ -193,14 +194,16 @@ printed(void)
 
 	options_dump(&tool_topics, f);
 	fclose(f);
-	ok(strstr(text, "option\t-\tpartitions\tN\tnumber of partitions\tcreate,alter\t-\t-\n") != NULL,
+	ok(strstr(text, "option\t-\tpartitions\tN\tnumber of partitions\tcreate,alter\t-\t-\n") !=
+		NULL,
 	    "a row of the dump");
 	ok(strstr(text, "verb\tlist\tnames\t[topic ...]\tdefault\n") != NULL, "a command's row");
 	free(text);
 	f = open_memstream(&text, &size);
 	options_usage(&tool_produce, f);
 	fclose(f);
-	ok(strstr(text, "  -Z, --null[=STR]            an empty") != NULL, "a line of the usage text");
+	ok(strstr(text, "  -Z, --null[=STR]            an empty") != NULL,
+	    "a line of the usage text");
 	ok(strstr(text, "-P") == NULL, "ignored options are not shown");
 	free(text);
 }

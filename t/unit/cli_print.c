@@ -37,8 +37,7 @@ printed(enum print_mode mode, bool heading, bool color, bool rows)
 }
 
 static void
-check(enum print_mode mode, bool heading, bool color, bool rows, const char *want,
-    const char *what)
+check(enum print_mode mode, bool heading, bool color, bool rows, const char *want, const char *what)
 {
 	char *text = printed(mode, heading, color, rows);
 
@@ -58,7 +57,8 @@ main(void)
 	check(PRINT_ALIGNED, false, false, false, "", "no rows, no output");
 	check(PRINT_ALIGNED, true, false, false, "", "nor a heading");
 	check(PRINT_ALIGNED, true, true, true,
-	    "\033[1mTOPIC     OFFSET  ISR\033[0m\ncaf\xc3\xa9\\t1        7  1,2\n-        -123456  -\n",
+	    "\033[1mTOPIC     OFFSET  ISR\033[0m\ncaf\xc3\xa9\\t1        7  1,2\n-        -123456  "
+	    "-\n",
 	    "a coloured heading");
 	check(PRINT_JSON, false, false, true,
 	    "{\"topic\":\"caf\xc3\xa9\\t1\",\"offset\":7,\"isr\":[1,2]}\n"

@@ -47,7 +47,8 @@ ranges(void)
 	    {"@-2h..+1h", {{POINT_TIME, NOW - 2 * HOUR}, {POINT_TIME, NOW - HOUR}}},
 	    {"@-2h..now", {{POINT_TIME, NOW - 2 * HOUR}, {POINT_TIME, NOW}}},
 	    {"@-2h..end", {{POINT_TIME, NOW - 2 * HOUR}, {POINT_END, 0}}},
-	    {"@2023-11-14T22:13:20.5Z..+1h", {{POINT_TIME, NOW + 500}, {POINT_TIME, NOW + 500 + HOUR}}},
+	    {"@2023-11-14T22:13:20.5Z..+1h",
+		{{POINT_TIME, NOW + 500}, {POINT_TIME, NOW + 500 + HOUR}}},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -55,9 +56,10 @@ ranges(void)
 		struct range r = RANGE_INIT;
 		struct err err = {.text = ""};
 
-		is_int(range_parse(&r, table[i].text, NOW, &err), 0, "-o %s %s", table[i].text, err.text);
+		is_int(range_parse(&r, table[i].text, NOW, &err), 0, "-o %s %s", table[i].text,
+		    err.text);
 		ok(r.from.kind == want->from.kind && r.from.value == want->from.value &&
-		    r.to.kind == want->to.kind && r.to.value == want->to.value,
+			r.to.kind == want->to.kind && r.to.value == want->to.value,
 		    "-o %s means what it should", table[i].text);
 	}
 }
@@ -81,15 +83,17 @@ ranges_refused(void)
 	    {"@-90", "-o: '-90' is no time: " TIME_FORMS},
 	    {"@+1h", "-o: '+1h' is no time: " TIME_FORMS},
 	    {"s@x", "-o: 's@x': not milliseconds since 1970"},
-	    {"9223372036854775808", "-o: '9223372036854775808' is no point: beginning, end, stored, N, "
-	                            "+N, -N or @TIME"},
+	    {"9223372036854775808",
+		"-o: '9223372036854775808' is no point: beginning, end, stored, N, "
+		"+N, -N or @TIME"},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct range r = {{POINT_OFFSET, 1}, {POINT_OFFSET, 2}};
 		struct err err = {.text = ""};
 
-		is_int(range_parse(&r, table[i].text, NOW, &err), -1, "-o '%s' is refused", table[i].text);
+		is_int(range_parse(&r, table[i].text, NOW, &err), -1, "-o '%s' is refused",
+		    table[i].text);
 		is_str(err.text, table[i].want, "with its message");
 		ok(r.from.value == 1 && r.to.value == 2, "and changes nothing");
 	}
@@ -148,8 +152,8 @@ times(void)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		int64_t ms = TIME_NONE;
 
-		is_int(time_parse_iso(table[i].text, &ms), table[i].want == TIME_NONE ? -1 : 0, "'%s'",
-		    table[i].text);
+		is_int(time_parse_iso(table[i].text, &ms), table[i].want == TIME_NONE ? -1 : 0,
+		    "'%s'", table[i].text);
 		is_int(ms, table[i].want, "is the right moment");
 	}
 }
