@@ -215,6 +215,28 @@ advance(struct mlog *log, const struct mlog_tail *t, size_t at, struct err *err)
 	return 0;
 }
 
+/* The state behind the batch that the last index entry points at; false if that
+ * is not the batch it should be. */
+static bool
+tail_at_index(struct segment *s, struct scan *scan, struct mlog_tail *t)
+{
+	struct err ignored;
+	struct batch b;
+
+	if (s->offsets->last.position == 0)
+		return true;
+	scan_move(scan, s->offsets->last.position);
+	if (scan_next(scan, &b, &ignored) != 1 ||
+	    batch_last_offset(&b) != s->offsets->last.offset)
+		return false;
+	t->indexed_position = s->offsets->last.position;
+	t->size = t->indexed_position + b.size;
+	t->end_offset = batch_next_offset(&b);
+	t->max_timestamp = s->times->last.timestamp;
+	t->max_timestamp_offset = s->times->last.offset;
+	return true;
+}
+
 /* A clean stop: only the end of the active segment is looked at, from the last
  * index entry on. Anything odd about it, and it was none. */
 static int
@@ -231,19 +253,10 @@ open_clean(struct mlog *log, struct mlog_tail *t, struct err *err)
 	scan_init(&scan);
 	scan_start(&scan, log->os, s->log_fd, 0);
 	r = scan_next(&scan, &b, err);
-	if (r == 1) {
+	if (r == 1 && !tail_at_index(s, &scan, t))
+		r = -1;
+	if (r == 1)
 		t->first_timestamp = b.max_timestamp;
-		if (s->offsets->last.position > 0) {
-			t->size = t->indexed_position = s->offsets->last.position;
-			t->max_timestamp = s->times->last.timestamp;
-			t->max_timestamp_offset = s->times->last.offset;
-			scan_move(&scan, t->size);
-			r = scan_next(&scan, &b, err);
-			if (r == 1 && batch_last_offset(&b) != s->offsets->last.offset)
-				r = -1;
-			t->end_offset = b.base_offset;
-		}
-	}
 	scan_release(&scan);
 	t->producers = r != 0;
 	t->synced_offset = t->end_offset;

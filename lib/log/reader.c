@@ -261,7 +261,7 @@ is_still_bad(struct reader *r, int64_t position)
 	got = scan_next(&r->view.scan, &b, &ignored);
 	r->view.scan.headers_only = r->headers_only;
 	scan_move(&r->view.scan, position);
-	return got == -1 || (got == 1 && b.base_offset < r->view.expected);
+	return got == -1 || (got == 1 && !view_fits(&r->view, &b));
 }
 
 /* The bad bytes reach to the end of the segment. With a segment behind they are
@@ -381,8 +381,7 @@ reader_next(struct reader *r, struct batch *b, struct err *err)
 		got = scan_next(&v->scan, b, err);
 		if (got == 1 && r->headers_only && batch_is_control(b))
 			got = read_control(r, b, err);
-		if (got == 1 && (b->base_offset < v->expected ||
-		    batch_last_offset(b) - v->base > INT32_MAX)) {
+		if (got == 1 && !view_fits(v, b)) {
 			scan_move(&v->scan, v->scan.position - b->size);
 			v->scan.fault = BATCH_BAD_OFFSET;
 			got = bad_batch(r, err);

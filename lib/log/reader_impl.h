@@ -48,6 +48,14 @@ int reader_list(struct reader *r, struct err *err);
  * empty. */
 size_t reader_floor(const struct reader *r, int64_t offset);
 
+/* Can a batch come next, by its offsets? */
+static inline bool
+view_fits(const struct view *v, const struct batch *b)
+{
+	return b->base_offset >= v->expected && batch_last_offset(b) - v->base <= INT32_MAX &&
+	    !scan_is_misplaced(&v->scan, b, v->expected);
+}
+
 void view_init(struct view *v, struct os *os, const char *dir);
 void view_close(struct view *v);
 void view_release(struct view *v);

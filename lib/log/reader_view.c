@@ -132,7 +132,7 @@ view_find_good(struct view *v, struct batch *b, struct err *err)
 		r = scan_next(&v->scan, b, err);
 		scan_move(&v->scan, at + bad.size);
 		v->scan.headers_only = headers_only;
-		if (r == 1 && b->base_offset >= v->expected)
+		if (r == 1 && view_fits(v, b))
 			return 1;
 		if (r == -1 && err->code != ERR_CORRUPT)
 			return view_err(v, err);
@@ -149,7 +149,7 @@ view_next_good(struct view *v, struct batch *b, struct err *err)
 		int64_t at = v->scan.position;
 		int r = scan_next(&v->scan, b, err);
 
-		if (r == 1 && b->base_offset >= v->expected) {
+		if (r == 1 && view_fits(v, b)) {
 			v->expected = batch_next_offset(b);
 			return 1;
 		}

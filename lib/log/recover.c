@@ -19,10 +19,13 @@ struct recovery {
 };
 
 static bool
-follows(const struct mlog *log, const struct batch *b)
+follows(const struct recovery *rc, const struct batch *b)
 {
-	return b->base_offset >= log->tail.end_offset &&
-	    batch_last_offset(b) - log->tail.segment_base <= INT32_MAX;
+	const struct mlog_tail *t = &rc->log->tail;
+
+	return b->base_offset >= t->end_offset &&
+	    batch_last_offset(b) - t->segment_base <= INT32_MAX &&
+	    !scan_is_misplaced(&rc->scan, b, t->end_offset);
 }
 
 /* Takes in a good batch: indexes, epochs, producers, ends. The segment in work
@@ -69,7 +72,7 @@ take_good(struct recovery *rc, struct err *err)
 	int r;
 
 	while ((r = scan_next(&rc->scan, &b, err)) == 1) {
-		if (!follows(log, &b)) {
+		if (!follows(rc, &b)) {
 			rc->scan.position = log->tail.size;
 			rc->scan.fault = BATCH_BAD_OFFSET;
 			return 0;
@@ -98,7 +101,7 @@ find_good(struct recovery *rc, int64_t position, struct batch *good, struct err 
 		r = scan_next(&rc->scan, good, err);
 		if (r == -1 && err->code != ERR_CORRUPT)
 			return -1;
-		if (r == 1 && follows(log, good)) {
+		if (r == 1 && follows(rc, good)) {
 			scan_move(&rc->scan, position + bad.size);
 			return 1;
 		}

@@ -71,6 +71,7 @@ struct scan {
 	int64_t block_at; /* byte in the file of block.data[0] */
 	size_t block_size; /* how much to read next */
 	int64_t last_size; /* of the batch before, when only headers are read */
+	int64_t next_base;  /* base offset in the header behind the batch given; -1 unknown */
 	enum batch_fault fault; /* why scan_next said -1 */
 	struct batch bad;       /* the header then, as far as it could be read */
 };
@@ -92,6 +93,11 @@ void scan_forget(struct scan *s);
  * wrong at `position`, where it stays, and err->code is ERR_CORRUPT; any other
  * code is of the machine. BATCH_SHORT: the file ends within the batch. */
 int scan_next(struct scan *s, struct batch *b, struct err *err);
+
+/* The base offset is outside the checksum. One that leaves a gap behind
+ * `expected` into which the next batch fits is wrong, not the next one. For the
+ * batch that scan_next just gave. */
+bool scan_is_misplaced(const struct scan *s, const struct batch *b, int64_t expected);
 
 /* Looks for the next good batch at or after `from` whose base offset is at
  * least `offset` and within int32 of `segment_base`. 1 (position stands there,

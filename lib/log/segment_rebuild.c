@@ -70,10 +70,11 @@ put_batch(struct rebuild *r, const struct batch *b, struct err *err)
 }
 
 static bool
-follows(const struct rebuild *r, const struct batch *b)
+follows(const struct rebuild *r, const struct scan *scan, const struct batch *b)
 {
 	return b->base_offset >= r->tail.end_offset &&
-	    batch_last_offset(b) - r->base <= INT32_MAX;
+	    batch_last_offset(b) - r->base <= INT32_MAX &&
+	    !scan_is_misplaced(scan, b, r->tail.end_offset);
 }
 
 static int
@@ -86,7 +87,7 @@ read_batches(struct rebuild *r, int fd, struct err *err)
 	scan_init(&scan);
 	scan_start(&scan, r->os, fd, 0);
 	while ((got = scan_next(&scan, &b, err)) == 1) {
-		if (!follows(r, &b))
+		if (!follows(r, &scan, &b))
 			break;
 		if (put_batch(r, &b, err) == -1) {
 			got = -1;

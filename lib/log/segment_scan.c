@@ -149,6 +149,27 @@ next_header(struct scan *s, struct batch *b, struct err *err)
 	return 1;
 }
 
+/* Reads the base offset of what seems to be the batch behind `b`. */
+static int
+look_ahead(struct scan *s, struct batch *b, struct err *err)
+{
+	size_t want = (size_t)b->size + MAGIC_AT + 1;
+
+	if (need(s, want, err) == -1)
+		return -1;
+	b->bytes = bytes_here(s);
+	if (here(s) >= want && b->bytes[want - 1] == BATCH_MAGIC)
+		s->next_base = (int64_t)be64_get(b->bytes + b->size);
+	return 0;
+}
+
+bool
+scan_is_misplaced(const struct scan *s, const struct batch *b, int64_t expected)
+{
+	return b->base_offset > expected && s->next_base >= expected &&
+	    s->next_base < batch_next_offset(b);
+}
+
 static int
 look(struct scan *s, struct batch *b, struct err *err)
 {
@@ -156,6 +177,7 @@ look(struct scan *s, struct batch *b, struct err *err)
 
 	*b = (struct batch){0};
 	s->bad = *b;
+	s->next_base = -1;
 	if (need(s, BATCH_HEADER, err) == -1)
 		return -1;
 	if (here(s) == 0)
@@ -175,6 +197,8 @@ look(struct scan *s, struct batch *b, struct err *err)
 	s->bad = *b;
 	if (fault != BATCH_OK)
 		return bad(s, fault, err);
+	if (look_ahead(s, b, err) == -1)
+		return -1;
 	s->position += b->size;
 	return 1;
 }

@@ -50,6 +50,8 @@ world_init(struct world *w)
 	world_boot(w, sim_disk_new());
 	mlog_config_default(&w->config);
 	os_mkdir(w->os, DIR_OF_LOG);
+	if (os_sync_dir(w->os, ".") == -1)
+		printf("# the root cannot be synced\n");
 }
 
 __attribute__((unused)) static int
@@ -111,6 +113,7 @@ struct make {
 	int records;
 	int64_t timestamp;
 	size_t value; /* bytes of each value */
+	size_t last;  /* and of the last record's in addition */
 	int64_t producer;
 	int32_t sequence;
 	int16_t attributes;
@@ -123,14 +126,14 @@ make_batch(struct make m)
 	struct batch b;
 	struct err err;
 	struct made out = {0};
-	uint8_t *value = malloc(m.value + 1);
+	uint8_t *value = malloc(m.value + m.last + 1);
 
-	for (size_t i = 0; i < m.value; i++)
+	for (size_t i = 0; i < m.value + m.last; i++)
 		value[i] = (uint8_t)('a' + i % 26);
 	batch_builder_init(&bb, CODEC_NONE, CODEC_LEVEL_DEFAULT);
 	for (int i = 0; i < m.records; i++) {
 		struct record rec = {.timestamp = m.timestamp, .key_size = -1, .value = value,
-		    .value_size = (int32_t)m.value};
+		    .value_size = (int32_t)(i + 1 < m.records ? m.value : m.value + m.last)};
 		batch_builder_add(&bb, &rec, &err);
 	}
 	if (m.producer > 0) {
@@ -151,24 +154,20 @@ make_batch(struct make m)
 	return out;
 }
 
-/* A batch of exactly `size` bytes. */
+/* A batch of exactly `size` bytes, where that can be. */
 __attribute__((unused)) static struct made
 make_sized(int records, size_t size, int64_t timestamp)
 {
-	struct make m = {.records = records, .timestamp = timestamp, .value = 0};
+	struct make m = {.records = records, .timestamp = timestamp};
 	struct made out = make_batch(m);
 
-	while (out.len < size && m.value < size) {
-		free(out.bytes);
-		m.value += (size - out.len + (size_t)records - 1) / (size_t)records / 2 + 1;
-		out = make_batch(m);
-		while (out.len > size && m.value > 0) {
-			free(out.bytes);
-			m.value--;
-			out = make_batch(m);
-		}
-		if (size - out.len < (size_t)records)
+	while (out.len < size) {
+		size_t more = (size - out.len) / (size_t)records;
+		if (more == 0 && m.last++ > 3)
 			break;
+		m.value += more > 2 ? more - 2 : more > 0 ? 1 : 0;
+		free(out.bytes);
+		out = make_batch(m);
 	}
 	return out;
 }

@@ -1,0 +1,322 @@
+/* Tests of the lockless reader, beside a writer and on damaged files. */
+#include "log_test.h"
+
+#include "log/segment.h"
+
+static struct reader *
+open_reader(struct world *w)
+{
+	return reader_open(w->os, DIR_OF_LOG, 0, &w->err);
+}
+
+/* Reads until the end: how many batches came. */
+static int
+drain(struct world *w, struct reader *r)
+{
+	struct batch b;
+	int n = 0, got;
+
+	while ((got = reader_next(r, &b, &w->err)) == 1)
+		n++;
+	return got == -1 ? -1 : n;
+}
+
+static void
+test_follow(void)
+{
+	struct world w;
+	struct reader *r;
+	int wrong = 0;
+
+	world_init(&w);
+	w.config.segment_bytes = 1000;
+	r = open_reader(&w);
+	ok(r != NULL && drain(&w, r) == 0, "a directory without segments is empty");
+	world_recover(&w, 0);
+	for (int i = 0; i < 60; i++) {
+		append_many(&w, i % 4, 200);
+		for (int polls = 0; polls < i % 3; polls++)
+			drain(&w, r);
+		if (i % 3 == 0)
+			wrong += drain(&w, r) == -1;
+	}
+	reader_seek(r, 0, &w.err);
+	is_int(drain(&w, r), 90, "a reader follows a writer over its rolls");
+	is_int(wrong, 0, "without an error");
+	is_int(drain(&w, r), 0, "and then there is nothing, for now");
+	append_many(&w, 1, 200);
+	is_int(drain(&w, r), 1, "until more is written");
+	reader_free(r);
+	world_release(&w);
+}
+
+/* Each prefix of a batch at the end is waited for, not given and not an error. */
+static void
+test_half_written(void)
+{
+	struct world w;
+	struct reader *r;
+	struct buf all = BUF_INIT;
+	struct batch b;
+	int wrong = 0;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	append_many(&w, 3, 200);
+	sim_read(w.disk, DIR_OF_LOG "/00000000000000000000.log", &all);
+	r = open_reader(&w);
+	for (size_t size = 401; size < 600; size++) {
+		sim_write(w.disk, DIR_OF_LOG "/00000000000000000000.log", all.data, size);
+		reader_seek(r, 0, &w.err);
+		wrong += drain(&w, r) != 2;
+		wrong += reader_next(r, &b, &w.err) != 0;
+		sim_write(w.disk, DIR_OF_LOG "/00000000000000000000.log", all.data, 600);
+		wrong += reader_next(r, &b, &w.err) != 1 || b.base_offset != 4;
+	}
+	is_int(wrong, 0, "a batch that is half written is waited for, whatever the half");
+	reader_free(r);
+	buf_release(&all);
+	world_release(&w);
+}
+
+static void
+test_polling_costs(void)
+{
+	struct world w;
+	struct reader *r;
+	struct os *fault;
+	uint64_t before, lists;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	append_many(&w, 100, 200);
+	fault = fault_new(sim_os_new(w.disk, 5));
+	r = reader_open(fault, DIR_OF_LOG, 0, &w.err);
+	drain(&w, r);
+	drain(&w, r);
+	before = fault_count(fault, FAULT_ALL);
+	lists = fault_count(fault, FAULT_LIST);
+	for (int i = 0; i < 10; i++)
+		drain(&w, r);
+	ok(fault_count(fault, FAULT_ALL) - before <= 21, "an idle poll is two calls");
+	ok(fault_count(fault, FAULT_LIST) - lists <= 1, "and seldom lists the directory");
+	reader_free(r);
+	os_free(fault);
+	world_release(&w);
+}
+
+static void
+test_deleted(void)
+{
+	struct world w;
+	struct reader *r;
+	struct batch b;
+	int64_t start, end;
+
+	world_init(&w);
+	w.config.segment_bytes = 1000;
+	world_recover(&w, 0);
+	append_many(&w, 20, 200);
+	r = open_reader(&w);
+	reader_next(r, &b, &w.err);
+	ok(mlog_set_start(&w.log, 25, &w.err) == 0, "the log start moves");
+	is_int(w.log.segments[0]->base, 20, "segments below it are deleted");
+	is_int(drain(&w, r), 14, "a reader in one of them ends it, then goes on at the first left");
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && start == 20 && end == 40, "bounds follow");
+	reader_seek(r, 0, &w.err);
+	ok(reader_next(r, &b, &w.err) == 1 && b.base_offset == 20,
+	    "seeking below the start gives the first batch there is");
+	reader_free(r);
+	world_release(&w);
+}
+
+/* Segments 0.. and 6.. become one while a reader is in the first. */
+static void
+test_merged(void)
+{
+	struct world w;
+	struct reader *r;
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	struct batch batch;
+
+	for (int read_first = 0; read_first <= 6; read_first++) {
+		world_init(&w);
+		w.config.segment_bytes = 600;
+		world_recover(&w, 0);
+		append_many(&w, 9, 200);
+		r = open_reader(&w);
+		for (int i = 0; i < read_first; i++)
+			reader_next(r, &batch, &w.err);
+		buf_clear(&a);
+		buf_clear(&b);
+		sim_read(w.disk, DIR_OF_LOG "/00000000000000000000.log", &a);
+		sim_read(w.disk, DIR_OF_LOG "/00000000000000000006.log", &b);
+		buf_put(&a, b.data, b.len);
+		os_rename(w.os, DIR_OF_LOG "/00000000000000000000.log", DIR_OF_LOG "/x");
+		os_remove(w.os, DIR_OF_LOG "/00000000000000000006.log");
+		os_remove(w.os, DIR_OF_LOG "/00000000000000000000.index");
+		sim_write(w.disk, DIR_OF_LOG "/00000000000000000000.log.swap", a.data, a.len);
+		os_rename(w.os, DIR_OF_LOG "/00000000000000000000.log.swap",
+		    DIR_OF_LOG "/00000000000000000000.log");
+		is_int(drain(&w, r), 9 - read_first,
+		    "segments merged after %d batches were read: each comes once", read_first);
+		reader_free(r);
+		world_release(&w);
+	}
+	buf_release(&a);
+	buf_release(&b);
+}
+
+/* Flips each bit of a batch in the middle: the others come, this one does not. */
+static void
+test_flips(void)
+{
+	int wrong = 0, harmless = 0;
+
+	for (int64_t bit = 0; bit < 200 * 8; bit++) {
+		struct world w;
+		struct reader *r;
+		struct batch b;
+		int got, good = 0, bad = 0;
+
+		world_init(&w);
+		world_recover(&w, 0);
+		append_many(&w, 4, 200);
+		sim_flip_bit(w.disk, DIR_OF_LOG "/00000000000000000000.log", 200 * 8 + bit);
+		r = open_reader(&w);
+		while ((got = reader_next(r, &b, &w.err)) != 0 && good + bad < 20) {
+			if (got == 1 && b.base_offset != 2)
+				good++;
+			else if (got == 1)
+				harmless++;
+			else
+				bad++;
+		}
+		/* The leader epoch is outside the checksum, and means nothing
+		 * here; the base offset is too, but must fit its neighbours. */
+		if (bit < 96 || bit >= 128)
+			wrong += good != 3 || bad != 1 ||
+			    strstr(w.err.text, "next good batch at 400") == NULL;
+		else
+			wrong += good != 3 || bad != 0;
+		reader_free(r);
+		world_close(&w);
+		os_free(w.os);
+		sim_disk_free(w.disk);
+	}
+	is_int(wrong, 0, "a flipped bit costs one batch and one error, wherever it is");
+	is_int(harmless, 32, "but in the leader epoch");
+}
+
+static void
+test_big_batches(void)
+{
+	struct world w;
+	struct reader *r;
+	struct batch b;
+	int64_t base, position;
+
+	world_init(&w);
+	w.config.max_message_bytes = 64 << 20;
+	world_recover(&w, 0);
+	append_many(&w, 1, 200);
+	append_made(&w, make_batch((struct make){.records = 1, .timestamp = T0, .value = 5 << 20}), 0);
+	append_many(&w, 1, 200);
+	r = open_reader(&w);
+	reader_next(r, &b, &w.err);
+	ok(reader_next(r, &b, &w.err) == 1 && b.size > 5 << 20, "a batch larger than any block comes");
+	reader_position(r, &base, &position);
+	ok(base == 0 && position == 200, "with its position");
+	is_int(drain(&w, r), 1, "and what follows it");
+	reader_free(r);
+	world_release(&w);
+}
+
+/* A time lookup must equal what a scan of all records finds. */
+static void
+test_times(bool damaged)
+{
+	static const int64_t times[] = {0, 50, 10, 400, 30, 400, 500, 90, 1000, 20};
+	struct world w;
+	struct reader *r;
+	int wrong = 0;
+
+	world_init(&w);
+	w.config.segment_bytes = 700;
+	w.config.index_interval_bytes = 150;
+	world_recover(&w, 0);
+	for (int i = 0; i < 10; i++)
+		append_made(&w, make_sized(2, 200, T0 + times[i]), 0);
+	mlog_sync(&w.log, &w.err);
+	if (damaged) {
+		sim_write(w.disk, DIR_OF_LOG "/00000000000000000000.timeindex", "abcdefghijkl", 12);
+		os_remove(w.os, DIR_OF_LOG "/00000000000000000006.timeindex");
+		sim_write(w.disk, DIR_OF_LOG "/00000000000000000006.index", "abcdefgh", 8);
+	}
+	r = open_reader(&w);
+	for (int64_t t = -5; t < 1010; t++) {
+		int64_t want = -1, want_time = -1, offset, found;
+		for (int i = 9; i >= 0; i--) {
+			if (times[i] >= t) {
+				want = i * 2;
+				want_time = T0 + times[i];
+			}
+		}
+		if (reader_offset_for_time(r, T0 + t, &offset, &found, &w.err) == -1 ||
+		    offset != want || found != want_time) {
+			if (wrong++ == 0)
+				printf("# T0%+lld: got %lld, want %lld\n", (long long)t,
+				    (long long)offset, (long long)want);
+		}
+	}
+	is_int(wrong, 0, "a time gives its first offset, %s",
+	    damaged ? "also with damaged indexes" : "through indexes");
+	reader_free(r);
+	world_release(&w);
+}
+
+static void
+test_record_in_batch(void)
+{
+	struct world w;
+	struct reader *r;
+	struct batch_builder bb;
+	struct batch b;
+	struct made m;
+	int64_t offset, found;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	batch_builder_init(&bb, CODEC_GZIP, CODEC_LEVEL_DEFAULT);
+	for (int i = 0; i < 10; i++) {
+		struct record rec = {.timestamp = T0 + i * 10, .key_size = -1, .value_size = -1};
+		batch_builder_add(&bb, &rec, &w.err);
+	}
+	batch_builder_finish(&bb, &b, &w.err);
+	m.len = (size_t)b.size;
+	m.bytes = malloc(m.len);
+	memcpy(m.bytes, b.bytes, m.len);
+	append_made(&w, m, 0);
+	r = open_reader(&w);
+	reader_offset_for_time(r, T0 + 41, &offset, &found, &w.err);
+	ok(offset == 5 && found == T0 + 50, "inside a compressed batch the record is found");
+	reader_free(r);
+	batch_builder_release(&bb);
+	world_release(&w);
+}
+
+int
+main(void)
+{
+	test_follow();
+	test_half_written();
+	test_polling_costs();
+	test_deleted();
+	test_merged();
+	test_flips();
+	test_big_batches();
+	test_times(false);
+	test_times(true);
+	test_record_in_batch();
+	return tap_done();
+}
