@@ -1,0 +1,382 @@
+/* Appending, syncing and reading partitions. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_impl.h"
+
+/* The most that is appended between two looks at the free space. */
+#define SPACE_LOOK_BYTES (64LL << 20)
+#define SPACE_LOOK_NS 1000000000LL
+
+/* A partition's share of a set to sync: its active segment and a few finished
+ * ones with their indexes; less room than that, and it waits for the next set. */
+#define SYNC_FDS_MIN 10
+
+/* --- disk.min.free -------------------------------------------------------------- */
+
+/* Refuses what would leave less than disk.min.free, or than an eighth of a small
+ * file system. Looks at the disk once a second or after some bytes. */
+static int
+check_space(struct store *s, size_t len, struct err *err)
+{
+	int64_t now = os_mono_ns(s->os), min = s->options.disk_min_free, over;
+	struct os_space space;
+
+	if (min <= 0)
+		return 0;
+	if (s->space_left >= (int64_t)len && now - s->space_looked_ns < SPACE_LOOK_NS) {
+		s->space_left -= (int64_t)len;
+		return 0;
+	}
+	if (os_space(s->os, s->dir, &space) == -1)
+		return err_sys(err, errno, "%s: statfs", s->dir);
+	if (min > (int64_t)(space.total_bytes / 8))
+		min = (int64_t)(space.total_bytes / 8);
+	over = (int64_t)space.free_bytes - min - (int64_t)len;
+	s->space_looked_ns = now;
+	s->space_left = 0;
+	if (over < 0)
+		return err_set(err, ERR_NO_SPACE,
+		    "%s: %llu bytes are free, and disk.min.free keeps %lld of them", s->dir,
+		    (unsigned long long)space.free_bytes, (long long)min);
+	s->space_left = over / 2 < SPACE_LOOK_BYTES ? over / 2 : SPACE_LOOK_BYTES;
+	return 0;
+}
+
+/* --- appending ---------------------------------------------------------------------- */
+
+/* A record without key could never be compacted (Kafka's LogValidator). */
+static int
+check_keys(const struct store_partition *p, const struct batch *b, struct err *err)
+{
+	struct record_reader rr = {0};
+	struct record r;
+	int got = record_reader_open(&rr, b, err);
+
+	if (got == 0)
+		while ((got = record_reader_next(&rr, &r, err)) == 1 && r.key_size >= 0)
+			;
+	record_reader_release(&rr);
+	if (got == 1)
+		return err_set(err, ERR_INVALID_RECORD,
+		    "%s-%d: a record without key, but cleanup.policy is compact", p->topic, p->number);
+	return got;
+}
+
+/* What this topic's settings forbid in a batch that is sound in itself. */
+static int
+check_batch(const struct store_partition *p, const uint8_t *bytes, size_t len, int64_t now,
+    struct err *err)
+{
+	struct batch b;
+
+	if (batch_view(bytes, len, &b) != BATCH_OK)
+		return err_set(err, ERR_CORRUPT_MESSAGE, "%s-%d: not a whole batch", p->topic, p->number);
+	if (!p->log.config.append_time && b.max_timestamp != NO_TIMESTAMP &&
+	    b.max_timestamp > now && b.max_timestamp - now > p->after_max_ms)
+		return err_set(err, ERR_INVALID_TIMESTAMP,
+		    "%s-%d: timestamp %lld is more than message.timestamp.after.max.ms (%lld) ahead",
+		    p->topic, p->number, (long long)b.max_timestamp, (long long)p->after_max_ms);
+	if (!p->log.config.append_time && b.base_timestamp >= 0 &&
+	    now - b.base_timestamp > p->before_max_ms)
+		return err_set(err, ERR_INVALID_TIMESTAMP,
+		    "%s-%d: timestamp %lld is more than message.timestamp.before.max.ms (%lld) behind",
+		    p->topic, p->number, (long long)b.base_timestamp, (long long)p->before_max_ms);
+	return p->log.config.cleanup_compact ? check_keys(p, &b, err) : 0;
+}
+
+static int
+append_entered(struct store *s, struct store_partition *p, uint8_t *bytes, size_t len,
+    struct mlog_appended *out, struct err *err)
+{
+	int64_t now = os_wall_ms(s->os);
+
+	if (check_batch(p, bytes, len, now, err) == -1)
+		return -1;
+	return mlog_append(&p->log, bytes, len, p->leader_epoch, now, out, err);
+}
+
+/* Whole expired segments go when one is finished. A clock that has jumped since
+ * the store was opened deletes nothing. */
+static void
+retain(struct store *s, struct store_partition *p)
+{
+	int64_t now = os_wall_ms(s->os);
+	int64_t drift = (now - s->opened_wall_ms) -
+	                (os_mono_ns(s->os) - s->opened_mono_ns) / 1000000;
+	struct mlog_retained gone;
+	struct err err;
+
+	if (drift > 60000 || drift < -60000 || !p->log.config.cleanup_delete)
+		return;
+	if (mlog_retain(&p->log, now, mlog_end(&p->log), &gone, &err) == -1)
+		os_note(s->os, OS_WARN, "%s-%d: retention: %s", p->topic, p->number, err.text);
+}
+
+int
+store_append_reserved(struct store *s, const char *topic, int32_t partition, uint8_t *bytes,
+    size_t len, struct mlog_appended *out, struct err *err)
+{
+	struct store_partition *p;
+	int ret;
+
+	if (store_lock(s, err) == -1)
+		return -1;
+	p = partition_find(s, topic, partition, err);
+	/* Made by another process since we looked last? */
+	if (p == NULL && err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION && store_refresh(s, err) == 0)
+		p = partition_find(s, topic, partition, err);
+	if (p == NULL || partition_enter(s, p, err) == -1) {
+		store_unlock(s);
+		return -1;
+	}
+	ret = append_entered(s, p, bytes, len, out, err);
+	if (ret == 0 && out->rolled)
+		retain(s, p);
+	partition_leave(s, p);
+	store_unlock(s);
+	partition_close_surplus(s);
+	/* The batch is in: what the checkpoint says of older segments can wait. */
+	if (ret == 0 && checkpoints_advance(s, p, err) == -1)
+		os_note(s->os, OS_WARN, "recovery point: %s", err->text);
+	return ret;
+}
+
+int
+store_append(struct store *s, const char *topic, int32_t partition, uint8_t *bytes, size_t len,
+    struct mlog_appended *out, struct err *err)
+{
+	if (check_space(s, len, err) == -1)
+		return -1;
+	return store_append_reserved(s, topic, partition, bytes, len, out, err);
+}
+
+/* --- syncing ---------------------------------------------------------------------------- */
+
+static bool
+is_dirty(const struct store_partition *p)
+{
+	return p->log_open && !p->log.failed && p->log.tail.synced_offset < mlog_end(&p->log);
+}
+
+/* Opens the newest segment of the metadata log for a sync of its own, since the
+ * reader may go on to another meanwhile. -1: there is nothing to sync. */
+static int
+open_metadata_sync(struct store *s)
+{
+	char path[STORE_PATH_MAX], name[64];
+	int64_t base, position;
+	struct err err;
+
+	if (s->metadata_durable >= s->image.end_offset || s->metadata_fd == -1 ||
+	    s->metadata_sync_fd != -1)
+		return -1;
+	reader_position(s->metadata, &base, &position);
+	snprintf(name, sizeof(name), METADATA_TOPIC "-0/%020lld.log", (long long)base);
+	if (store_path(s, path, name, &err) == -1)
+		return -1;
+	s->metadata_sync_fd = os_open(s->os, path, OS_WRITE);
+	s->metadata_sync_end = s->image.end_offset;
+	return s->metadata_sync_fd;
+}
+
+static void
+end_metadata_sync(struct store *s, int result)
+{
+	if (s->metadata_sync_fd == -1)
+		return;
+	os_close(s->os, s->metadata_sync_fd);
+	s->metadata_sync_fd = -1;
+	if (result != 0)
+		s->failed = true;
+	else if (s->metadata_sync_end > s->metadata_durable)
+		s->metadata_durable = s->metadata_sync_end;
+}
+
+int
+metadata_sync(struct store *s, struct err *err)
+{
+	int fd = open_metadata_sync(s), ret;
+
+	if (fd == -1)
+		return 0;
+	ret = os_sync(s->os, fd) == -1 ? err_sys(err, errno, "%s/" METADATA_TOPIC "-0: sync", s->dir)
+	                               : 0;
+	end_metadata_sync(s, ret == 0 ? 0 : err->sys_errno);
+	return ret;
+}
+
+size_t
+store_unsynced(struct store *s, int *fds, size_t max)
+{
+	size_t count = 0;
+	int fd;
+
+	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;) {
+		struct store_partition *p = e->value;
+		size_t n;
+
+		if (!is_dirty(p) || p->syncing || max - count < SYNC_FDS_MIN)
+			continue;
+		n = mlog_unsynced(&p->log, fds + count, max - count - 1, &p->sync_end);
+		p->syncing = n > 0;
+		count += n;
+	}
+	/* A topic that another process has just made must not vanish from under what
+	 * we acknowledge. */
+	if (count > 0 && count < max && (fd = open_metadata_sync(s)) != -1)
+		fds[count++] = fd;
+	return count;
+}
+
+int
+store_synced(struct store *s, int result, struct err *err)
+{
+	int ret = 0;
+
+	end_metadata_sync(s, result);
+	if (result == 0 && partition_metadata(s, err) == NULL)
+		return -1;
+	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;) {
+		struct store_partition *p = e->value;
+
+		if (!p->syncing)
+			continue;
+		p->syncing = false;
+		if (result == 0) {
+			mlog_synced(&p->log, p->sync_end);
+			continue;
+		}
+		/* Which file it was is not known, and a second try would be told a lie. */
+		p->log.failed = true;
+		ret = err_sys(err, result, "%s: sync", p->dir);
+	}
+	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&s->partitions, e)) != NULL;) {
+		struct store_partition *p = e->value;
+
+		if (strcmp(p->topic, METADATA_TOPIC) != 0 && !p->log.failed &&
+		    checkpoints_advance(s, p, err) == -1)
+			os_note(s->os, OS_WARN, "recovery point: %s", err->text);
+	}
+	return ret;
+}
+
+/* Was the topic deleted, so that there is nothing left to make durable? */
+static bool
+is_gone(struct store *s, const struct store_partition *p)
+{
+	const struct image_topic *t;
+	struct err ignored;
+
+	if (store_refresh(s, &ignored) == -1)
+		return false;
+	t = image_topic(&s->image, p->topic);
+	return t == NULL || !uuid_equal(&t->id, &p->topic_id);
+}
+
+static int
+sync_one(struct store *s, struct store_partition *p, struct err *err)
+{
+	if (p->log_open && p->log.failed && !is_gone(s, p))
+		return err_set(err, ERR_IO, "%s-%d: a storage error came before the sync", p->topic,
+		    p->number);
+	if (!is_dirty(p))
+		return 0;
+	if (mlog_sync(&p->log, err) == -1)
+		return is_gone(s, p) ? 0 : -1;
+	if (metadata_sync(s, err) == -1)
+		return -1;
+	if (strcmp(p->topic, METADATA_TOPIC) != 0 && checkpoints_advance(s, p, err) == -1)
+		os_note(s->os, OS_WARN, "recovery point: %s", err->text);
+	return 0;
+}
+
+int
+store_sync(struct store *s, struct err *err)
+{
+	struct err first = {0};
+
+	/* So that none is added to the map while we walk it. */
+	if (partition_metadata(s, err) == NULL)
+		return -1;
+	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;)
+		if (sync_one(s, e->value, err) == -1 && first.code == 0)
+			first = *err;
+	if (first.code == 0)
+		return 0;
+	*err = first;
+	return -1;
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* 1: the directory is there and the topic's; 0: there is none yet; -1. */
+static int
+find_directory(struct store *s, const char *topic, int32_t partition, char path[STORE_PATH_MAX],
+    struct err *err)
+{
+	const struct image_topic *t = image_topic(&s->image, topic);
+	struct uuid id;
+	int ret;
+
+	if (t == NULL || image_partition(t, partition) == NULL) {
+		if (store_refresh(s, err) == -1)
+			return -1;
+		t = image_topic(&s->image, topic);
+	}
+	if (t == NULL || image_partition(t, partition) == NULL)
+		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no partition %s-%d", topic,
+		    partition);
+	snprintf(path, STORE_PATH_MAX, "%s/%s-%d", s->dir, topic, partition);
+	ret = partition_id_read(s->os, path, &id, err);
+	/* Left over from a topic that had this name before. */
+	if (ret == 1 && !uuid_equal(&id, &t->id))
+		return 0;
+	return ret;
+}
+
+struct reader *
+store_reader(struct store *s, const char *topic, int32_t partition, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	int64_t start;
+	struct reader *r;
+
+	err->code = 0;
+	switch (find_directory(s, topic, partition, path, err)) {
+	case 0:
+		err->code = 0;
+		return NULL;
+	case -1:
+		return NULL;
+	default:
+		break;
+	}
+	start = checkpoints_get(s, LOG_STARTS, topic, partition);
+	r = reader_open(s->os, path, start > 0 ? start : 0, err);
+	if (r == NULL && err->code == ERR_NOT_FOUND)
+		err->code = 0;
+	return r;
+}
+
+int
+store_bounds(struct store *s, const char *topic, int32_t partition, int64_t *start, int64_t *end,
+    struct err *err)
+{
+	struct reader *r = store_reader(s, topic, partition, err);
+	int ret;
+
+	*start = *end = 0;
+	if (r == NULL && err->code != 0)
+		return -1;
+	if (r == NULL) {
+		*start = checkpoints_get(s, LOG_STARTS, topic, partition);
+		*start = *end = *start > 0 ? *start : 0;
+		return 0;
+	}
+	ret = reader_bounds(r, start, end, err);
+	reader_free(r);
+	return ret;
+}

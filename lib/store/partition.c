@@ -1,0 +1,556 @@
+/* One partition of a store: found, entered (locked, looked at again, its log
+ * open), left. See share/doc/format.md sections 2 and 3. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "store/store_impl.h"
+#include "store/topic_config.h"
+
+/* How often a directory may be replaced while we wait for its lock. */
+#define ENTER_TRIES 100
+
+/* --- in memory ------------------------------------------------------------------ */
+
+static struct store_partition *
+partition_new(const struct store *s, const char *topic, int32_t number, const struct uuid *id)
+{
+	struct store_partition *p = calloc(1, sizeof(*p));
+	size_t size = strlen(s->dir) + strlen(topic) + 16;
+
+	if (p == NULL)
+		return NULL;
+	p->topic = strdup(topic);
+	p->dir = malloc(size);
+	if (p->topic == NULL || p->dir == NULL) {
+		free(p->topic);
+		free(p->dir);
+		free(p);
+		return NULL;
+	}
+	snprintf(p->dir, size, "%s/%s-%d", s->dir, topic, number);
+	p->number = number;
+	p->topic_id = *id;
+	p->lock_fd = p->tail_fd = -1;
+	p->config_offset = -1;
+	return p;
+}
+
+static struct store_partition *
+partition_get(struct store *s, const char *topic, int32_t number, const struct uuid *id,
+    struct err *err)
+{
+	char key[300];
+	size_t len = (size_t)snprintf(key, sizeof(key), "%s-%d", topic, number);
+	struct store_partition *p = map_get(&s->partitions, key, len);
+
+	if (p == NULL) {
+		p = partition_new(s, topic, number, id);
+		if (p != NULL && map_put(&s->partitions, key, len, p, NULL) == -1) {
+			partition_free(s, p);
+			p = NULL;
+		}
+		if (p == NULL)
+			err_nomem(err);
+	}
+	return p;
+}
+
+struct store_partition *
+partition_find(struct store *s, const char *topic, int32_t number, struct err *err)
+{
+	const struct image_topic *t = image_topic(&s->image, topic);
+
+	if (t == NULL || image_partition(t, number) == NULL) {
+		err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no partition %s-%d", topic, number);
+		return NULL;
+	}
+	return partition_get(s, topic, number, &t->id, err);
+}
+
+struct store_partition *
+partition_metadata(struct store *s, struct err *err)
+{
+	return partition_get(s, METADATA_TOPIC, 0, &metadata_topic_id, err);
+}
+
+static bool
+is_metadata(const struct store_partition *p)
+{
+	return strcmp(p->topic, METADATA_TOPIC) == 0;
+}
+
+static void
+forget_log(struct store_partition *p)
+{
+	if (p->log_open)
+		mlog_release(&p->log);
+	p->log_open = false;
+	p->tail_text[0] = '\0';
+	p->checkpointed = p->proved = 0;
+	p->config_offset = -1; /* the settings went with the log */
+}
+
+/* Closes the lock and the tail; the log's own files may stay. */
+static void
+close_files(struct store *s, struct store_partition *p)
+{
+	if (p->lock_fd != -1) {
+		os_close(s->os, p->lock_fd);
+		s->open_count--;
+	}
+	if (p->tail_fd != -1)
+		os_close(s->os, p->tail_fd);
+	p->lock_fd = p->tail_fd = -1;
+}
+
+void
+partition_free(struct store *s, struct store_partition *p)
+{
+	assert(!p->locked);
+	forget_log(p);
+	close_files(s, p);
+	free(p->topic);
+	free(p->dir);
+	free(p);
+}
+
+/* The one that was used longest ago and that nobody needs open. */
+static struct store_partition *
+least_used(struct store *s)
+{
+	struct store_partition *least = NULL;
+
+	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;) {
+		struct store_partition *p = e->value;
+
+		if (p->lock_fd != -1 && !p->locked && !p->syncing &&
+		    (least == NULL || p->used < least->used))
+			least = p;
+	}
+	return least;
+}
+
+void
+partition_close_surplus(struct store *s)
+{
+	while (s->open_count > STORE_OPEN_MAX) {
+		struct store_partition *p = least_used(s);
+		struct err err;
+
+		if (p == NULL)
+			return;
+		/* What is closed unsynced could not be told from synced later on. A
+		 * failure stays in the log, which then takes no more. */
+		if (p->log_open && !p->log.failed && p->log.tail.synced_offset < mlog_end(&p->log) &&
+		    mlog_sync(&p->log, &err) == -1)
+			os_note(s->os, OS_ERROR, "%s-%d: %s", p->topic, p->number, err.text);
+		if (p->log_open)
+			mlog_close_files(&p->log);
+		close_files(s, p);
+	}
+}
+
+/* --- the directory ----------------------------------------------------------------- */
+
+int
+partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err)
+{
+	static const char head[] = "version: 0\ntopic_id: ";
+	char path[STORE_PATH_MAX];
+	struct buf text = BUF_INIT;
+	const char *line;
+	int ret;
+
+	if (snprintf(path, sizeof(path), "%s/partition.metadata", dir) >= (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
+	ret = os_read_file(os, path, 4096, &text, err);
+	if (ret == 0) {
+		line = buf_cstr(&text);
+		if (strncmp(line, head, sizeof(head) - 1) == 0 &&
+		    uuid_parse(id, line + sizeof(head) - 1,
+		        strcspn(line + sizeof(head) - 1, "\r\n")) == 0)
+			ret = 1;
+		else
+			ret = err_set(err, ERR_CORRUPT, "%s: not a topic id", path);
+	} else if (err->code == ERR_NOT_FOUND) {
+		ret = 0;
+	}
+	buf_release(&text);
+	return ret;
+}
+
+static int
+write_id(struct store *s, const struct store_partition *p, struct err *err)
+{
+	char path[STORE_PATH_MAX], text[64], id[UUID_TEXT_SIZE];
+	int len;
+
+	uuid_format(&p->topic_id, id);
+	snprintf(path, sizeof(path), "%s/partition.metadata", p->dir);
+	len = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
+	return os_replace_file(s->os, path, text, (size_t)len, err);
+}
+
+static int
+make_directory(struct store *s, const struct store_partition *p, struct err *err)
+{
+	if (os_mkdir(s->os, p->dir) == -1 && errno != EEXIST)
+		return err_sys(err, errno, "%s: mkdir", p->dir);
+	if (os_sync_dir(s->os, s->dir) == -1)
+		return err_sys(err, errno, "%s: sync", s->dir);
+	return 0;
+}
+
+int
+partition_put_away(struct store *s, const char *topic, int32_t number, const struct uuid *id,
+    char gone[STORE_PATH_MAX], struct err *err)
+{
+	char from[STORE_PATH_MAX], hex[33], tail[64];
+	struct buf b = BUF_INIT;
+	size_t name_max;
+
+	text_hex_put(&b, id->bytes, sizeof(id->bytes));
+	snprintf(hex, sizeof(hex), "%s", buf_cstr(&b));
+	buf_release(&b);
+	/* As Kafka does it: the topic is shortened where the name would be too long. */
+	snprintf(tail, sizeof(tail), "-%d.%s-delete", number, hex);
+	name_max = 255 - strlen(tail);
+	snprintf(from, sizeof(from), "%s/%s-%d", s->dir, topic, number);
+	snprintf(gone, STORE_PATH_MAX, "%s/%.*s%s", s->dir, (int)name_max, topic, tail);
+	if (os_rename(s->os, from, gone) == -1)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: rename", from);
+	if (os_sync_dir(s->os, s->dir) == -1)
+		return err_sys(err, errno, "%s: sync", s->dir);
+	return 1;
+}
+
+struct removal {
+	struct os *os;
+	const char *dir;
+	char (*names)[256];
+	size_t count;
+};
+
+static int
+take_some_names(void *ctx, const char *name)
+{
+	struct removal *r = ctx;
+
+	snprintf(r->names[r->count++], sizeof(r->names[0]), "%s", name);
+	return r->count == 64;
+}
+
+int
+directory_remove(struct os *os, const char *dir, struct err *err)
+{
+	char names[64][256], path[STORE_PATH_MAX];
+	struct removal r = {.os = os, .dir = dir, .names = names};
+
+	do {
+		r.count = 0;
+		if (os_list(os, dir, take_some_names, &r) == -1)
+			return errno == ENOENT ? 0 : err_sys(err, errno, "%s: list", dir);
+		for (size_t i = 0; i < r.count; i++) {
+			if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= (int)sizeof(path))
+				return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
+			if (os_remove(os, path) == -1 && errno != ENOENT)
+				return err_sys(err, errno, "%s: remove", path);
+		}
+	} while (r.count > 0);
+	if (os_rmdir(os, dir) == -1 && errno != ENOENT)
+		return err_sys(err, errno, "%s: rmdir", dir);
+	return 0;
+}
+
+/* --- locking --------------------------------------------------------------------------- */
+
+/* Opens mq.lock, making the directory if it is not there. */
+static int
+open_lock(struct store *s, struct store_partition *p, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	struct os_stat st;
+
+	snprintf(path, sizeof(path), "%s/mq.lock", p->dir);
+	p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
+	if (p->lock_fd == -1 && errno == ENOENT) {
+		if (make_directory(s, p, err) == -1)
+			return -1;
+		p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
+	}
+	if (p->lock_fd == -1)
+		return err_sys(err, errno, "%s: open", path);
+	s->open_count++;
+	if (os_stat(s->os, p->lock_fd, &st) == -1)
+		return err_sys(err, errno, "%s: stat", path);
+	/* Another file than before: the directory is another too. */
+	if (st.inode != p->lock_inode)
+		forget_log(p);
+	p->lock_inode = st.inode;
+	return 0;
+}
+
+/* Locks. 1: the file that we locked is no longer at its path; let go of. */
+static int
+lock_once(struct store *s, struct store_partition *p, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	struct os_stat st;
+
+	if (p->lock_fd == -1 && open_lock(s, p, err) == -1) {
+		close_files(s, p);
+		return -1;
+	}
+	if (lock_wait(s, p->lock_fd, OS_LOCK_EXCLUSIVE, p->dir, err) == -1)
+		return -1;
+	snprintf(path, sizeof(path), "%s/mq.lock", p->dir);
+	if (os_stat_path(s->os, path, &st) == 0 && st.inode == p->lock_inode) {
+		p->locked = true;
+		return 0;
+	}
+	forget_log(p);
+	close_files(s, p);
+	return 1;
+}
+
+static void
+let_go(struct store *s, struct store_partition *p)
+{
+	p->locked = false;
+	if (os_lock(s->os, p->lock_fd, OS_UNLOCK) == -1)
+		close_files(s, p);
+}
+
+/* --- looking again ----------------------------------------------------------------------- */
+
+/* What the image says of the partition now. */
+static int
+take_settings(struct store *s, struct store_partition *p, struct err *err)
+{
+	const struct image_topic *t = image_topic(&s->image, p->topic);
+	const struct image_partition *part = t != NULL ? image_partition(t, p->number) : NULL;
+	int64_t most;
+
+	if (part == NULL)
+		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no partition %s-%d", p->topic,
+		    p->number);
+	if (image_is_sole(&s->image, s->node_id, err) == -1)
+		return -1;
+	if (!uuid_equal(&t->id, &p->topic_id))
+		forget_log(p);
+	p->topic_id = t->id;
+	p->leader_epoch = part->leader_epoch;
+	topic_config_resolve(&s->image, p->topic, &p->log.config);
+	most = INT64_MAX;
+	(void)text_int(topic_config_value(&s->image, p->topic, "message.timestamp.before.max.ms",
+	                   NULL),
+	    0, INT64_MAX, &most);
+	p->before_max_ms = most;
+	most = INT64_MAX;
+	(void)text_int(
+	    topic_config_value(&s->image, p->topic, "message.timestamp.after.max.ms", NULL), 0,
+	    INT64_MAX, &most);
+	p->after_max_ms = most;
+	p->config_offset = s->image.end_offset;
+	return 0;
+}
+
+static void
+metadata_settings(struct store *s, struct store_partition *p)
+{
+	mlog_config_default(&p->log.config);
+	/* Never rolled by us, so that its size tells whether it has grown. */
+	p->log.config.segment_ms = INT64_MAX;
+	p->log.config.max_message_bytes = METADATA_BATCH_MAX;
+	p->log.config.cleanup_delete = false;
+	p->leader_epoch = s->image.epoch;
+}
+
+/* Does the directory belong to the topic as it is now? One of a deleted topic is
+ * put away, under the lock that we hold on it; then 1: begin again. */
+static int
+check_id(struct store *s, struct store_partition *p, struct err *err)
+{
+	char gone[STORE_PATH_MAX];
+	struct uuid id;
+	int ret = partition_id_read(s->os, p->dir, &id, err);
+
+	if (ret == -1)
+		return -1;
+	if (ret == 0)
+		return write_id(s, p, err);
+	if (uuid_equal(&id, &p->topic_id))
+		return 0;
+	if (is_metadata(p))
+		return err_set(err, ERR_CORRUPT, "%s: not the metadata log's topic id", p->dir);
+	if (partition_put_away(s, p->topic, p->number, &id, gone, err) == -1)
+		return -1;
+	let_go(s, p);
+	close_files(s, p);
+	return directory_remove(s->os, gone, err) == -1 ? -1 : 1;
+}
+
+int64_t
+partition_synced(struct store *s, const struct store_partition *p)
+{
+	char path[STORE_PATH_MAX];
+	struct buf text = BUF_INIT;
+	struct tail_hint h;
+	struct err ignored;
+	int64_t synced = -1;
+
+	snprintf(path, sizeof(path), "%s/mq.tail", p->dir);
+	if (os_read_file(s->os, path, TAIL_SIZE, &text, &ignored) == 0 &&
+	    tail_parse(&h, (const char *)text.data, text.len) == 0)
+		synced = h.tail.synced_offset;
+	buf_release(&text);
+	return synced;
+}
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+/* Reads mq.tail. 1: it is of this boot and of this epoch of the metadata log, so
+ * that no daemon has run since; 0: only what it says of syncs holds; -1: none. */
+static int
+read_tail(struct store *s, struct store_partition *p, struct tail_hint *h, char text[TAIL_SIZE])
+{
+	char path[STORE_PATH_MAX];
+	ssize_t n;
+
+	text[0] = '\0';
+	if (p->tail_fd == -1) {
+		snprintf(path, sizeof(path), "%s/mq.tail", p->dir);
+		p->tail_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
+	}
+	if (p->tail_fd == -1)
+		return -1;
+	n = os_read_at(s->os, p->tail_fd, text, TAIL_SIZE, 0);
+	if (n != TAIL_SIZE || tail_parse(h, text, TAIL_SIZE) == -1) {
+		text[0] = '\0';
+		return -1;
+	}
+	return s->boot_id[0] != '\0' && strcmp(h->boot_id, s->boot_id) == 0 &&
+	       (is_metadata(p) || h->epoch == s->image.epoch);
+}
+
+static int
+open_log(struct store *s, struct store_partition *p, int trust, const struct tail_hint *h,
+    struct err *err)
+{
+	struct mlog_config config = p->log.config;
+	struct mlog_open_args args = {
+	    .how = trust == 1 ? MLOG_TRUST_TAIL : MLOG_RECOVER,
+	    .tail = trust == 1 ? &h->tail : NULL,
+	    .recovery_point = 0,
+	};
+
+	if (!is_metadata(p)) {
+		args.recovery_point = checkpoints_get(s, RECOVERY_POINTS, p->topic, p->number);
+		args.start_offset = checkpoints_get(s, LOG_STARTS, p->topic, p->number);
+		p->checkpointed = args.recovery_point;
+	} else {
+		/* A log that ends below the snapshot begins anew there (KRaft). */
+		args.start_offset = s->snapshot_end;
+	}
+	if (trust >= 0 && h->tail.synced_offset > args.recovery_point)
+		args.recovery_point = h->tail.synced_offset;
+	if (args.recovery_point < 0)
+		args.recovery_point = 0;
+	if (args.start_offset < 0)
+		args.start_offset = 0;
+	if (mlog_open(&p->log, s->os, p->dir, &config, &args, err) == -1) {
+		p->log.config = config;
+		return -1;
+	}
+	p->log_open = true;
+	return 0;
+}
+
+/* Has the log open and at its end. */
+static int
+catch_up(struct store *s, struct store_partition *p, struct err *err)
+{
+	struct tail_hint h;
+	char text[TAIL_SIZE];
+	int trust = read_tail(s, p, &h, text);
+
+	if (p->log_open && p->log.failed)
+		return err_set(err, ERR_IO, "%s-%d: takes nothing more after a storage error", p->topic,
+		    p->number);
+	/* Another process wrote a tail of another time: what we know is too old. */
+	if (p->log_open && trust != 1 && p->tail_text[0] != '\0')
+		forget_log(p);
+	if (!p->log_open)
+		return open_log(s, p, trust, &h, err);
+	return mlog_catch_up(&p->log, trust == 1 ? &h.tail : NULL, err);
+}
+
+static int
+look_again(struct store *s, struct store_partition *p, struct err *err)
+{
+	int ret = 0;
+
+	if (is_metadata(p)) {
+		metadata_settings(s, p);
+	} else {
+		if (store_refresh(s, err) == -1 || store_remove_marker(s, err) == -1)
+			return -1;
+		if (p->config_offset != s->image.end_offset)
+			ret = take_settings(s, p, err);
+	}
+	if (ret == 0 && !p->log_open)
+		ret = check_id(s, p, err);
+	return ret == 0 ? catch_up(s, p, err) : ret;
+}
+
+int
+partition_enter(struct store *s, struct store_partition *p, struct err *err)
+{
+	assert(!p->locked);
+	p->used = ++s->uses;
+	for (int i = 0; i < ENTER_TRIES; i++) {
+		int ret = lock_once(s, p, err);
+
+		if (ret == 0)
+			ret = look_again(s, p, err);
+		if (ret == 0)
+			return 0;
+		if (ret == -1) {
+			if (p->locked)
+				let_go(s, p);
+			return -1;
+		}
+	}
+	return err_set(err, ERR_BUSY, "%s: replaced again and again", p->dir);
+}
+
+/* The tail is a hint: where it cannot be written, the next one looks. */
+static void
+write_tail(struct store *s, struct store_partition *p)
+{
+	struct tail_hint h = {.epoch = s->image.epoch, .tail = p->log.tail};
+	char text[TAIL_SIZE];
+
+	memcpy(h.boot_id, s->boot_id, sizeof(h.boot_id));
+	tail_format(&h, text);
+	if (p->tail_fd == -1 || s->boot_id[0] == '\0' || p->log.failed ||
+	    memcmp(text, p->tail_text, TAIL_SIZE) == 0)
+		return;
+	if (os_write_at(s->os, p->tail_fd, text, TAIL_SIZE, 0) == 0)
+		memcpy(p->tail_text, text, TAIL_SIZE);
+	else
+		p->tail_text[0] = '\0';
+}
+
+void
+partition_leave(struct store *s, struct store_partition *p)
+{
+	assert(p->locked);
+	if (p->log_open)
+		write_tail(s, p);
+	let_go(s, p);
+}

@@ -1,0 +1,234 @@
+/*
+ * store_impl: what the files of lib/store share. Not for others.
+ *
+ * store.c opens and refreshes, format.c makes a new store, locks.c is the
+ * sharing protocol, partition.c enters a partition (lock, look again, log),
+ * append.c appends and syncs, change.c appends to the metadata log, admin.c and
+ * clean.c are topics, groups_offsets.c and members.c groups.
+ */
+#ifndef STORE_STORE_IMPL_H
+#define STORE_STORE_IMPL_H
+
+#include "log/checkpoint.h"
+#include "store/records.h"
+#include "store/store.h"
+
+#define STORE_PATH_MAX 4096
+
+#define METADATA_TOPIC "__cluster_metadata"
+#define OFFSETS_TOPIC "__consumer_offsets"
+
+/* The id that Kafka gives the metadata log. */
+extern const struct uuid metadata_topic_id;
+
+/* Largest batch of the metadata log (Kafka's KafkaRaftClient.MAX_BATCH_SIZE_BYTES). */
+#define METADATA_BATCH_MAX (8 << 20)
+
+/* mq.tail is always of this size, so that it can be written over in place. */
+#define TAIL_SIZE 320
+
+/* Partitions whose files are held open at once, beyond those that wait for a
+ * sync; each takes up to five descriptors. */
+#define STORE_OPEN_MAX 100
+
+/* How long the list of metadata segments is believed: a daemon that comes and
+ * goes takes longer. */
+#define STORE_LOOK_NS 1000000000LL
+
+struct store_partition {
+	char *topic; /* owned */
+	int32_t number;
+	struct uuid topic_id;
+	char *dir; /* owned */
+	int lock_fd, tail_fd; /* -1: closed */
+	uint64_t lock_inode;  /* of the lock file when it was opened */
+	bool locked;
+	struct mlog log;
+	bool log_open;
+	char tail_text[TAIL_SIZE]; /* as we last wrote it; empty if not ours */
+	int64_t config_offset;     /* of the image that the settings are from; -1 none */
+	int64_t before_max_ms, after_max_ms; /* message.timestamp.{before,after}.max.ms */
+	int32_t leader_epoch;
+	int64_t checkpointed; /* recovery point in the checkpoint, as far as we wrote it */
+	int64_t proved;       /* all below was durable when we synced what others wrote */
+	bool syncing;         /* its descriptors are in somebody's sync */
+	int64_t sync_end;     /* what that sync proves */
+	uint64_t used;        /* for closing the one that was used longest ago */
+};
+
+struct store {
+	struct os *os;
+	char *dir; /* owned */
+	struct store_options options;
+	struct uuid cluster_id, directory_id;
+	int32_t node_id;
+	char boot_id[37];
+
+	struct image image;
+	int64_t snapshot_end;     /* of the snapshot that the image began with; 0 none */
+	struct reader *metadata;  /* stands behind what the image has */
+	int metadata_fd;          /* of its newest segment; -1 unknown */
+	int64_t metadata_size;    /* of that segment, as far as it was applied */
+	int64_t looked_ns;        /* when the directory was last listed */
+	int64_t metadata_durable; /* metadata known to be synced up to here */
+	int metadata_sync_fd;     /* in a sync under way; -1 none */
+	int64_t metadata_sync_end;
+
+	struct map partitions; /* "TOPIC-N" -> struct store_partition, owned */
+	size_t open_count;
+	uint64_t uses;
+
+	int32_t marker_epoch; /* of the metadata, in which no clean stop's marker is left */
+	int lock_fd; /* .lock; -1 until the first write */
+	bool checked_writable;
+	bool failed; /* a sync of the metadata failed: nothing more is written */
+	int64_t space_left; /* bytes that may be appended before looking again */
+	int64_t space_looked_ns;
+	int64_t opened_mono_ns, opened_wall_ms;
+	char path[STORE_PATH_MAX]; /* for store_partition_dir */
+};
+
+/* --- store.c ----------------------------------------------------------------- */
+
+/* DIR/NAME; ERR_INVALID if that is too long. */
+int store_path(const struct store *s, char path[STORE_PATH_MAX], const char *name,
+    struct err *err);
+
+/* Reads on in the metadata log, whether or not it seems to have grown. */
+int store_read_metadata(struct store *s, struct err *err);
+
+/* --- format.c ---------------------------------------------------------------- */
+
+struct meta_properties {
+	struct uuid cluster_id, directory_id;
+	int32_t node_id;
+};
+
+/* Reads DIR/meta.properties. ERR_NOT_FOUND, ERR_CORRUPT. */
+int meta_properties_read(struct os *os, const char *dir, struct meta_properties *out,
+    struct err *err);
+
+/* Makes a store in an empty or missing directory, as Kafka's format does. A
+ * store that another process made meanwhile is fine. ERR_NOT_FOUND where there
+ * are foreign files. */
+int store_format(struct os *os, const char *dir, struct err *err);
+
+/* The first records of a metadata log, as its first leader writes them: who
+ * leads and votes (a control batch), features (a data batch). */
+int format_leader_batch(const struct store *s, struct batch_builder *bb, struct err *err);
+int format_feature_batch(const struct store *s, struct batch_builder *bb, struct err *err);
+
+/* --- locks.c ------------------------------------------------------------------ */
+
+/* `.lock` shared. ERR_BUSY, ERR_REFUSED. */
+int store_lock(struct store *s, struct err *err);
+void store_unlock(struct store *s);
+
+/* With it held and the metadata read: no clean stop's marker stays. */
+int store_remove_marker(struct store *s, struct err *err);
+
+/* Waits for an exclusive lock on a descriptor; `what` is for the message. */
+int lock_wait(struct store *s, int fd, enum os_lock_kind kind, const char *what, struct err *err);
+
+/* --- partition.c --------------------------------------------------------------- */
+
+/* The partition as the image has it; made in memory when new. */
+struct store_partition *partition_find(
+    struct store *s, const char *topic, int32_t number, struct err *err);
+
+/* The metadata log's. */
+struct store_partition *partition_metadata(struct store *s, struct err *err);
+
+/* With `.lock` held: locks the partition, looks again, and has its log open and
+ * at its end. Makes the directory if it is not there. */
+int partition_enter(struct store *s, struct store_partition *p, struct err *err);
+
+/* Writes the tail if the log moved, and lets go. */
+void partition_leave(struct store *s, struct store_partition *p);
+
+/* Lets go of files and memory of a partition that is not locked. */
+void partition_free(struct store *s, struct store_partition *p);
+
+/* Closes files beyond STORE_OPEN_MAX. */
+void partition_close_surplus(struct store *s);
+
+/* Removes a directory and what is in it (one level, and one more for what a
+ * person put there is refused). */
+int directory_remove(struct os *os, const char *dir, struct err *err);
+
+/* Renames the directory of a deleted topic's partition out of the way; `gone`
+ * receives its new name. 0 if it is not there. The partition is locked. */
+int partition_put_away(struct store *s, const char *topic, int32_t number,
+    const struct uuid *id, char gone[STORE_PATH_MAX], struct err *err);
+
+/* The topic id in a directory's partition.metadata: 1, 0 if there is none, -1. */
+int partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err);
+
+/* What mq.tail says was synced, whatever its boot; -1 if nothing. */
+int64_t partition_synced(struct store *s, const struct store_partition *p);
+
+/* --- tail.c -------------------------------------------------------------------- */
+
+struct tail_hint {
+	char boot_id[37];
+	int32_t epoch; /* of the metadata log */
+	struct mlog_tail tail;
+};
+
+void tail_format(const struct tail_hint *h, char text[TAIL_SIZE]);
+
+/* -1 if it is not whole. */
+int tail_parse(struct tail_hint *h, const char *text, size_t len);
+
+/* --- checkpoints.c --------------------------------------------------------------- */
+
+#define RECOVERY_POINTS "recovery-point-offset-checkpoint"
+#define LOG_STARTS "log-start-offset-checkpoint"
+#define CLEANER_POINTS "cleaner-offset-checkpoint"
+#define HIGH_WATERMARKS "replication-offset-checkpoint"
+
+/* What a checkpoint says, -1 if nothing (an unreadable file says nothing). */
+int64_t checkpoints_get(struct store *s, const char *file, const char *topic, int32_t number);
+
+/* Sets one entry, with the metadata log's lock held. */
+int checkpoints_set(struct store *s, const char *file, const char *topic, int32_t number,
+    int64_t offset, struct err *err);
+
+/* Forgets all of a topic in all files, with that lock held. */
+int checkpoints_forget(struct store *s, const char *topic, struct err *err);
+
+/* After an append or a sync, without locks: moves the recovery point when a
+ * segment was finished and all of it is durable. */
+int checkpoints_advance(struct store *s, struct store_partition *p, struct err *err);
+
+/* --- change.c --------------------------------------------------------------------- */
+
+/* A change of the metadata: locks, records, one durable batch. */
+struct change {
+	struct store *s;
+	struct store_partition *metadata;
+	struct batch_builder bb;
+	int64_t now_ms;
+};
+
+/* Locks and reads all there is; then the image is the truth until change_end. */
+int change_begin(struct change *c, struct store *s, struct err *err);
+
+/* Adds a record. */
+int change_add(struct change *c, const struct wire_schema *schema, int version, const void *msg,
+    struct err *err);
+
+/* Appends, syncs, applies. */
+int change_commit(struct change *c, struct err *err);
+void change_end(struct change *c);
+
+/* --- append.c ----------------------------------------------------------------------- */
+
+/* As store_append for what must not be refused for lack of space: the reserve. */
+int store_append_reserved(struct store *s, const char *topic, int32_t partition, uint8_t *bytes,
+    size_t len, struct mlog_appended *out, struct err *err);
+
+/* Makes what was read of the metadata durable. */
+int metadata_sync(struct store *s, struct err *err);
+
+#endif

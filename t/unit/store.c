@@ -1,0 +1,345 @@
+/* A store on a simulated disk: opened, formatted, written by several. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "os/os_fault.h"
+#include "os/os_sim.h"
+#include "store/groups.h"
+#include "tap.h"
+
+static struct store_options options;
+
+static struct store *
+open_store(struct os *os)
+{
+	struct err err = {0};
+	struct store *s = store_open(os, "store", &options, &err);
+
+	if (s == NULL)
+		printf("# open: %s: %s\n", err_name(err.code), err.text);
+	return s;
+}
+
+static int
+create(struct store *s, const char *topic, int32_t partitions, struct err *err)
+{
+	struct store_topic_spec spec = {.name = topic, .partitions = partitions};
+
+	err->text[0] = '\0';
+	return store_create_topic(s, &spec, err);
+}
+
+/* Appends one record to a partition; its offset, or -1. */
+static int64_t
+append(struct store *s, const char *topic, int32_t partition, const char *text, struct err *err)
+{
+	struct record r = {.timestamp = os_wall_ms(store_os(s)),
+	    .key_size = -1,
+	    .value = (const uint8_t *)text,
+	    .value_size = (int32_t)strlen(text)};
+	struct mlog_appended out = {.base_offset = -1};
+	struct batch_builder bb;
+	struct batch b;
+	int ret;
+
+	err->code = 0;
+	batch_builder_init(&bb, CODEC_NONE, 0);
+	ret = batch_builder_add(&bb, &r, err);
+	if (ret == 0)
+		ret = batch_builder_finish(&bb, &b, err);
+	if (ret == 0)
+		ret = store_append(
+		    s, topic, partition, (uint8_t *)(uintptr_t)b.bytes, (size_t)b.size, &out, err);
+	batch_builder_release(&bb);
+	return ret == 0 ? out.base_offset : -1;
+}
+
+/* All values of a partition, with a comma after each. */
+static const char *
+contents(struct store *s, const char *topic, int32_t partition)
+{
+	static char text[4096];
+	struct record_reader rr = {0};
+	struct err err = {0};
+	struct reader *r = store_reader(s, topic, partition, &err);
+	struct record rec;
+	struct batch b;
+
+	text[0] = '\0';
+	if (r == NULL)
+		return err.code == 0 ? "" : err_name(err.code);
+	if (reader_seek(r, 0, &err) == -1)
+		printf("# seek: %s\n", err.text);
+	while (reader_next(r, &b, &err) == 1) {
+		record_reader_open(&rr, &b, &err);
+		while (record_reader_next(&rr, &rec, &err) == 1)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s,",
+			    (int)rec.value_size, (const char *)rec.value);
+	}
+	record_reader_release(&rr);
+	reader_free(r);
+	return text;
+}
+
+static void
+test_format(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct err err;
+	struct store *s;
+
+	options.create = false;
+	ok(store_open(os, "store", &options, &err) == NULL && err.code == ERR_NOT_FOUND,
+	    "where there is nothing there is no store");
+	options.create = true;
+	s = open_store(os);
+	ok(s != NULL, "a store is made where it is wanted");
+	is_int(store_node_id(s), 1, "its node is 1");
+	is_int(image_feature(store_image(s), "metadata.version"), 30, "at Kafka 4.3's level");
+	is_int(image_feature(store_image(s), "kraft.version"), 1, "with voters in the log");
+	is_int((intmax_t)store_image(s)->voter_count, 1, "of whom there is one");
+	store_free(s);
+	is_int((intmax_t)sim_os_open_count(os), 0, "a store that is closed leaves no descriptor");
+	options.create = false;
+	s = open_store(os);
+	ok(s != NULL, "and is a store when it is opened again");
+	store_free(s);
+
+	sim_write(disk, "other/notes.txt", "hi", 2);
+	options.create = true;
+	ok(store_open(os, "other", &options, &err) == NULL && err.code == ERR_NOT_FOUND &&
+	        strstr(err.text, "notes.txt") != NULL,
+	    "a directory with other files is never made a store");
+	s = store_open(os, "a/b/c", &options, &err);
+	ok(s != NULL, "directories above a new store are made");
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+static void
+test_topics(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	char retension[] = "retention.mss", retention[] = "retention.ms", one[] = "7d";
+	struct image_config odd = {.name = retension, .value = one};
+	struct image_config week = {.name = retention, .value = one};
+	struct store_topic_spec spec = {.name = "c", .partitions = 1, .configs = &odd, .config_count = 1};
+	struct err err;
+
+	is_int(create(s, "orders", 3, &err), 0, "a topic is made");
+	is_int(image_topic(store_image(s), "orders")->partition_count, 3, "with its partitions");
+	is_int(create(s, "orders", 3, &err), -1, "not twice");
+	is_int(err.code, ERR_TOPIC_ALREADY_EXISTS, "as Kafka says it");
+	is_int(create(s, "a b", 1, &err), -1, "nor under a bad name");
+	is_int(err.code, ERR_INVALID_TOPIC_EXCEPTION, "as Kafka says it");
+	create(s, "x.y", 1, &err);
+	is_int(create(s, "x_y", 1, &err), -1, "nor one that differs in a dot only");
+	is_int(create(s, "z", 0, &err), -1, "nor without partitions");
+	is_int(err.code, ERR_INVALID_PARTITIONS, "as Kafka says it");
+	is_int(store_create_topic(s, &spec, &err), -1, "nor with a config that is not there");
+	ok(image_topic(store_image(s), "c") == NULL, "of which then nothing is left");
+	spec.configs = &week;
+	is_int(store_create_topic(s, &spec, &err), 0, "a config is taken");
+	is_str(image_config(store_image(s), 2, "c", "retention.ms"), "604800000",
+	    "as Kafka stores it");
+	week.value = NULL;
+	is_int(store_alter_configs(s, "c", &week, 1, &err), 0, "a config is taken away");
+	ok(image_config(store_image(s), 2, "c", "retention.ms") == NULL, "and is gone");
+
+	is_int(store_add_partitions(s, "orders", 5, &err), 0, "a topic gets more partitions");
+	is_int(image_topic(store_image(s), "orders")->partition_count, 5, "as many as wanted");
+	is_int(store_add_partitions(s, "orders", 5, &err), -1, "never fewer");
+
+	is_int(append(s, "orders", 0, "one", &err), 0, "a record is appended");
+	is_int(append(s, "orders", 5, "one", &err), -1, "not to a partition that is not there");
+	is_int(err.code, ERR_UNKNOWN_TOPIC_OR_PARTITION, "as Kafka says it");
+	is_str(contents(s, "orders", 0), "one,", "it is read");
+	is_str(contents(s, "orders", 1), "", "what has no directory yet is empty");
+	is_int(store_delete_topic(s, "orders", &err), 0, "a topic is deleted");
+	ok(sim_size(disk, "store/orders-0/mq.lock") == -1, "with its directories");
+	is_str(contents(s, "orders", 0), "UNKNOWN_TOPIC_OR_PARTITION", "and cannot be read");
+	create(s, "orders", 1, &err);
+	is_int(append(s, "orders", 0, "two", &err), 0, "made again it begins at 0");
+	is_str(contents(s, "orders", 0), "two,", "with nothing of the old one");
+	is_int(store_delete_topic(s, "nix", &err), -1, "what is not there is not deleted");
+	is_int(store_sync(s, &err), 0, "all can be synced");
+	store_free(s);
+	is_int((intmax_t)sim_os_open_count(os), 0, "no descriptor is left");
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+/* Two processes write one partition, by turns; one sees what the other does. */
+static void
+test_sharing(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *a_os = sim_os_new(disk, 1), *b_os = sim_os_new(disk, 2);
+	struct store *a = open_store(a_os), *b = open_store(b_os);
+	struct err err;
+
+	create(a, "t", 1, &err);
+	is_int(append(b, "t", 0, "b0", &err), 0, "a topic that another made is found");
+	is_int(append(a, "t", 0, "a1", &err), 1, "offsets go on");
+	is_int(append(a, "t", 0, "a2", &err), 2, "and on");
+	is_int(append(b, "t", 0, "b3", &err), 3, "from wherever the other left them");
+	is_str(contents(a, "t", 0), "b0,a1,a2,b3,", "all is read in order");
+
+	store_delete_topic(a, "t", &err);
+	is_int(append(b, "t", 0, "lost", &err), -1, "a topic that another deleted is gone");
+	is_int(err.code, ERR_UNKNOWN_TOPIC_OR_PARTITION, "as Kafka says it");
+	is_int(store_sync(b, &err), 0, "and nothing is left of it to sync");
+	create(a, "t", 1, &err);
+	is_int(append(b, "t", 0, "new", &err), 0, "made again it is the new one for all");
+	is_str(contents(a, "t", 0), "new,", "and has what belongs to it");
+	append(a, "t", 0, "more", &err);
+
+	sim_os_kill(b_os);
+	is_int(append(a, "t", 0, "on", &err), 2, "a writer's death stops nobody");
+	store_free(a);
+	store_free(b);
+	os_free(a_os);
+	os_free(b_os);
+	sim_disk_free(disk);
+}
+
+static struct os *daemon_os;
+static int daemon_fd;
+
+/* The daemon goes while somebody waits for it. */
+static void
+daemon_goes(void *ctx)
+{
+	int *sleeps = ctx;
+
+	if (++*sleeps == 3)
+		os_close(daemon_os, daemon_fd);
+}
+
+static void
+test_daemon(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	struct err err;
+	int sleeps = 0;
+
+	daemon_os = sim_os_new(disk, 2);
+	create(s, "t", 1, &err);
+	append(s, "t", 0, "0", &err);
+	daemon_fd = os_open(daemon_os, "store/.lock", OS_WRITE);
+	os_lock(daemon_os, daemon_fd, OS_LOCK_EXCLUSIVE);
+	options.lock_wait_ms = 50;
+	store_free(s);
+	s = open_store(os);
+	ok(s != NULL, "a store that a daemon has can be opened");
+	is_str(contents(s, "t", 0), "0,", "and read");
+	is_int(append(s, "t", 0, "1", &err), -1, "but not written");
+	is_int(err.code, ERR_BUSY, "for the time being");
+	options.lock_wait_ms = 60000;
+	store_free(s);
+	s = open_store(os);
+	sim_settings(disk)->on_sleep = daemon_goes;
+	sim_settings(disk)->on_sleep_ctx = &sleeps;
+	is_int(append(s, "t", 0, "1", &err), 1, "a writer waits until the daemon has gone");
+	sim_settings(disk)->on_sleep = NULL;
+
+	daemon_fd = os_open(daemon_os, "store/mqd.starting", OS_WRITE | OS_CREATE);
+	os_lock(daemon_os, daemon_fd, OS_LOCK_EXCLUSIVE);
+	sleeps = 0;
+	sim_settings(disk)->on_sleep = daemon_goes;
+	is_int(append(s, "t", 0, "2", &err), 2, "and lets one in that is starting");
+	is_int(sleeps, 3, "by waiting before it takes the lock");
+	sim_settings(disk)->on_sleep = NULL;
+
+	sim_write(disk, "store/.kafka_cleanshutdown", "{}", 2);
+	store_free(s);
+	s = open_store(os);
+	is_int(append(s, "t", 0, "3", &err), 3, "after a clean stop the log goes on");
+	ok(sim_size(disk, "store/.kafka_cleanshutdown") == -1, "and the marker of it is gone");
+	store_free(s);
+	os_free(os);
+	os_free(daemon_os);
+	sim_disk_free(disk);
+}
+
+static void
+test_refusals(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	struct err err;
+
+	create(s, "t", 1, &err);
+	store_free(s);
+	sim_settings(disk)->network = true;
+	s = open_store(os);
+	is_int(append(s, "t", 0, "x", &err), -1, "a store on a network is not written");
+	is_int(err.code, ERR_REFUSED, "which is for good");
+	store_free(s);
+	options.force_network = true;
+	s = open_store(os);
+	is_int(append(s, "t", 0, "x", &err), 0, "unless that is forced");
+	store_free(s);
+	options.force_network = false;
+	sim_settings(disk)->network = false;
+	sim_settings(disk)->read_only = true;
+	s = open_store(os);
+	is_str(contents(s, "t", 0), "x,", "a read-only disk is read");
+	is_int(append(s, "t", 0, "x", &err), -1, "but not written");
+	is_int(err.code, ERR_REFUSED, "which is for good");
+	store_free(s);
+	sim_settings(disk)->read_only = false;
+	options.read_only = true;
+	s = open_store(os);
+	is_int(append(s, "t", 0, "x", &err), -1, "nor is what was opened for reading");
+	store_free(s);
+	options.read_only = false;
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+/* One writer at work costs about a dozen calls a batch. */
+static void
+test_cost(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = fault_new(sim_os_new(disk, 1));
+	struct store *s = open_store(os);
+	struct err err;
+	uint64_t before;
+
+	create(s, "t", 1, &err);
+	for (int i = 0; i < 10; i++)
+		append(s, "t", 0, "warm", &err);
+	before = fault_count(os, FAULT_ALL);
+	for (int i = 0; i < 10; i++)
+		append(s, "t", 0, "work", &err);
+	before = fault_count(os, FAULT_ALL) - before;
+	ok(before <= 14 * 10, "an append takes %d calls", (int)before / 10);
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+int
+main(void)
+{
+	store_options_default(&options);
+	options.create = true;
+	test_format();
+	test_topics();
+	test_sharing();
+	test_daemon();
+	test_refusals();
+	test_cost();
+	return tap_done();
+}
