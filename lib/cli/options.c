@@ -198,8 +198,7 @@ verb_take(struct options *o, struct err *err)
 	if (o->operand_count == 0)
 		return 0;
 	for (int i = 0; o->tool->verbs[i].name != NULL; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): operand_count is not 0
-		 */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): operand_count > 0 */
 		if (strcmp(o->tool->verbs[i].name, o->operands[0]) != 0)
 			continue;
 		o->verb = i;

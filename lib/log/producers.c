@@ -1,6 +1,7 @@
 /* Producer state: replaying batches into it. */
 #include "log/producers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +186,7 @@ replay_marker(struct producers *p, const struct batch *b, struct aborted_txn *ab
 	if (one == NULL)
 		return -1;
 	if (one->txn_first_offset != -1 && m.type == MARKER_ABORT && aborted != NULL) {
+		assert(has_aborted != NULL);
 		fill_aborted(p, one, b, aborted);
 		*has_aborted = true;
 	}

@@ -201,7 +201,7 @@ test_read_back(void)
 {
 	struct world w;
 	int64_t next;
-	int bad;
+	int bad = 0;
 
 	world_init(&w);
 	w.config.segment_bytes = 5000;
