@@ -1,0 +1,438 @@
+#include "cli/places.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/nearest.h"
+#include "log/segment.h"
+
+#define TOPIC_MAX 256 /* with NUL */
+
+/* --- lists -------------------------------------------------------------------- */
+
+int
+strings_add(struct strings *s, const char *text, struct err *err)
+{
+	char *copy = strdup(text);
+
+	if (copy != NULL && s->count == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 32;
+		char **items = reallocarray(s->items, cap, sizeof(*items));
+		if (items == NULL) {
+			free(copy);
+			copy = NULL;
+		} else {
+			s->items = items;
+			s->cap = cap;
+		}
+	}
+	if (copy == NULL)
+		return err_nomem(err);
+	s->items[s->count++] = copy;
+	return 0;
+}
+
+void
+strings_release(struct strings *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->items[i]);
+	free(s->items);
+	*s = (struct strings){0};
+}
+
+static int
+strings_by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* DIR/NAME, in `path`, which the caller releases. */
+static const char *
+join(struct buf *path, const char *dir, const char *name)
+{
+	buf_clear(path);
+	buf_str(path, dir);
+	buf_str(path, "/");
+	buf_str(path, name);
+	return buf_cstr(path);
+}
+
+struct listing {
+	struct strings *names;
+	struct err *err;
+};
+
+static int
+take_name(void *ctx, const char *name)
+{
+	struct listing *l = ctx;
+
+	return strings_add(l->names, name, l->err) == -1 ? 1 : 0;
+}
+
+/* All names of a directory, sorted. */
+static int
+names_read(struct os *os, const char *dir, struct strings *names, struct err *err)
+{
+	struct listing l = {names, err};
+	int rc = os_list(os, dir, take_name, &l);
+
+	if (rc == -1)
+		return err_sys(err, errno, "%s", dir);
+	if (rc == 1)
+		return -1;
+	if (names->count > 0)
+		qsort(names->items, names->count, sizeof(*names->items), strings_by_name);
+	return 0;
+}
+
+/* --- the store ------------------------------------------------------------------ */
+
+int
+places_store(const struct options *o, struct buf *store, const char **why, struct err *err)
+{
+	const char *dir = options_value(o, 'd'), *env = getenv("MQ_DIR");
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (dir != NULL || (env != NULL && *env != '\0')) {
+		*why = dir != NULL ? "-d" : "MQ_DIR";
+		buf_str(store, dir != NULL ? dir : env);
+	} else if (data != NULL && *data == '/') {
+		*why = "XDG_DATA_HOME";
+		buf_printf(store, "%s/mq", data);
+	} else if (home != NULL && *home != '\0') {
+		*why = "the user's own";
+		buf_printf(store, "%s/.local/share/mq", home);
+	} else {
+		return err_set(err, ERR_INVALID, "no store: neither -d, nor MQ_DIR, nor HOME");
+	}
+	return store->failed ? err_nomem(err) : 0;
+}
+
+/* --- partition directories -------------------------------------------------------- */
+
+/* "orders-3"; not what is being deleted, moved or stray. */
+static bool
+partition_name(const char *name, char topic[TOPIC_MAX], int32_t *partition)
+{
+	const char *dash = strrchr(name, '-');
+	int64_t number;
+
+	if (dash == NULL || dash == name || (size_t)(dash - name) >= TOPIC_MAX ||
+	    text_int(dash + 1, 0, INT32_MAX, &number) == -1)
+		return false;
+	memcpy(topic, name, (size_t)(dash - name));
+	topic[dash - name] = '\0';
+	*partition = (int32_t)number;
+	return true;
+}
+
+static bool
+is_dir(struct os *os, const char *path)
+{
+	struct os_stat st;
+
+	return os_stat_path(os, path, &st) == 0 && st.is_dir;
+}
+
+static int
+place_add(struct places *p, enum place_kind kind, bool by_topic, const char *path, struct err *err)
+{
+	struct place *items;
+	char *copy = strdup(path);
+
+	if (copy != NULL && p->count == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 16;
+		items = reallocarray(p->items, cap, sizeof(*items));
+		if (items == NULL) {
+			free(copy);
+			return err_nomem(err);
+		}
+		p->items = items;
+		p->cap = cap;
+	}
+	if (copy == NULL)
+		return err_nomem(err);
+	p->items[p->count++] = (struct place){kind, by_topic, copy};
+	return 0;
+}
+
+struct found {
+	char topic[TOPIC_MAX];
+	int32_t partition;
+	const char *name;
+};
+
+static int
+found_order(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+	int by_topic = strcmp(x->topic, y->topic);
+
+	return by_topic != 0 ? by_topic : (x->partition > y->partition) - (x->partition < y->partition);
+}
+
+/* The partition directories of a store, by topic and number; malloc'd. */
+static struct found *
+partitions_of(struct os *os, const char *store, const struct strings *names, size_t *count,
+    struct err *err)
+{
+	struct found *all = calloc(names->count + 1, sizeof(*all));
+	struct buf path = BUF_INIT;
+
+	*count = 0;
+	if (all == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
+	for (size_t i = 0; i < names->count; i++) {
+		struct found *f = &all[*count];
+		if (!partition_name(names->items[i], f->topic, &f->partition))
+			continue;
+		f->name = names->items[i];
+		*count += is_dir(os, join(&path, store, f->name)) ? 1 : 0;
+	}
+	buf_release(&path);
+	if (*count > 0)
+		qsort(all, *count, sizeof(*all), found_order);
+	return all;
+}
+
+/* --- paths ------------------------------------------------------------------------ */
+
+static bool
+store_file(const char *name)
+{
+	static const char *const files[] = {"meta.properties", "bootstrap.checkpoint",
+	    "recovery-point-offset-checkpoint", "log-start-offset-checkpoint",
+	    "replication-offset-checkpoint", "cleaner-offset-checkpoint", ".kafka_cleanshutdown"};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (strcmp(name, files[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+partition_file(const char *name)
+{
+	struct segment_name n;
+	size_t len = strlen(name);
+
+	return segment_name_parse(name, &n) == 0 || strcmp(name, "leader-epoch-checkpoint") == 0 ||
+	    strcmp(name, "partition.metadata") == 0 || strcmp(name, "quorum-state") == 0 ||
+	    (len > 32 && name[20] == '-' && strcmp(name + len - 11, ".checkpoint") == 0);
+}
+
+static int
+add_store(struct places *p, const char *dir, const struct strings *names, struct err *err)
+{
+	size_t count, before = p->count;
+	struct found *all = partitions_of(p->os, dir, names, &count, err);
+	bool whole = p->wanted->any || p->wanted->count == 0;
+	struct buf path = BUF_INIT;
+	int rc = all == NULL ? -1 : 0;
+
+	for (size_t i = 0; i < names->count && rc == 0 && whole; i++)
+		if (store_file(names->items[i]))
+			rc = place_add(p, PLACE_FILE, false, join(&path, dir, names->items[i]), err);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (partition_set_has(p->wanted, all[i].partition))
+			rc = place_add(p, PLACE_PARTITION, false, join(&path, dir, all[i].name), err);
+	free(all);
+	buf_release(&path);
+	if (rc == 0 && p->count == before)
+		return err_set(err, ERR_NOT_FOUND, "%s: neither a partition nor a store: "
+		    "no file of a log is in it", dir);
+	return rc;
+}
+
+static int
+add_dir(struct places *p, const char *dir, struct err *err)
+{
+	struct strings names = {0};
+	bool partition = false;
+	int rc = names_read(p->os, dir, &names, err);
+
+	for (size_t i = 0; i < names.count; i++)
+		partition = partition || partition_file(names.items[i]);
+	if (rc == 0)
+		rc = partition ? place_add(p, PLACE_PARTITION, false, dir, err)
+			       : add_store(p, dir, &names, err);
+	strings_release(&names);
+	return rc;
+}
+
+static int
+add_path(struct places *p, const char *path, bool dir, struct err *err)
+{
+	size_t len = strlen(path);
+	char *bare;
+	int rc;
+
+	if (!dir)
+		return place_add(p, PLACE_FILE, false, path, err);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	bare = strndup(path, len);
+	rc = bare != NULL ? add_dir(p, bare, err) : err_nomem(err);
+	free(bare);
+	return rc;
+}
+
+/* --- topics ------------------------------------------------------------------------ */
+
+static int
+no_such(const struct places *p, const char *topic, const char *parts, const struct found *all,
+    size_t count, struct err *err)
+{
+	struct nearest near;
+	int32_t last = -1;
+
+	nearest_init(&near, topic);
+	for (size_t i = 0; i < count; i++) {
+		nearest_try(&near, all[i].topic);
+		if (text_glob(topic, all[i].topic) && all[i].partition > last)
+			last = all[i].partition;
+	}
+	if (last >= 0)
+		return err_set(err, ERR_NOT_FOUND, "%s:%s: no such partition in %s (the highest is %d)",
+		    topic, parts, p->store, (int)last);
+	if (near.best != NULL)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file, and no such topic in %s "
+		    "(did you mean %s?)", topic, p->store, near.best);
+	return err_set(err, ERR_NOT_FOUND, "%s: no such file, and no such topic in %s", topic,
+	    p->store);
+}
+
+static int
+add_matching(struct places *p, const char *topic, const char *parts,
+    const struct partition_set *wanted, const struct strings *names, struct err *err)
+{
+	size_t count, before = p->count;
+	struct found *all = partitions_of(p->os, p->store, names, &count, err);
+	struct buf path = BUF_INIT;
+	int rc = all == NULL ? -1 : 0;
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (text_glob(topic, all[i].topic) && partition_set_has(wanted, all[i].partition))
+			rc = place_add(p, PLACE_PARTITION, true,
+			    join(&path, p->store, all[i].name), err);
+	buf_release(&path);
+	if (rc == 0 && p->count == before)
+		rc = no_such(p, topic, parts, all, count, err);
+	free(all);
+	return rc;
+}
+
+int
+places_add_topic(struct places *p, const char *topic, struct err *err)
+{
+	const char *colon = strchr(topic, ':');
+	struct partition_set own = PARTITION_SET_INIT;
+	struct strings names = {0};
+	char *name = strndup(topic, colon != NULL ? (size_t)(colon - topic) : strlen(topic));
+	int rc = name != NULL ? 0 : err_nomem(err);
+
+	if (rc == 0 && colon != NULL && (rc = partition_set_parse(&own, colon + 1, err)) == -1)
+		err_prefix(err, "%s", topic);
+	if (rc == 0 && !is_dir(p->os, p->store))
+		rc = err_set(err, ERR_NOT_FOUND, "%s: no such file, and no store in %s (-d)", topic,
+		    p->store);
+	if (rc == 0)
+		rc = names_read(p->os, p->store, &names, err);
+	if (rc == 0)
+		rc = add_matching(p, name, colon != NULL ? colon + 1 : "-p",
+		    colon != NULL ? &own : p->wanted, &names, err);
+	strings_release(&names);
+	partition_set_release(&own);
+	free(name);
+	return rc;
+}
+
+int
+places_add(struct places *p, const char *operand, struct err *err)
+{
+	struct os_stat st;
+
+	if (os_stat_path(p->os, operand, &st) == 0)
+		return add_path(p, operand, st.is_dir, err);
+	if (errno != ENOENT && errno != ENOTDIR)
+		return err_sys(err, errno, "%s", operand);
+	if (strchr(operand, '/') != NULL)
+		return err_sys(err, ENOENT, "%s", operand);
+	return places_add_topic(p, operand, err);
+}
+
+void
+places_release(struct places *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free(p->items[i].path);
+	free(p->items);
+	p->items = NULL;
+	p->count = p->cap = 0;
+}
+
+/* --- files of a partition -------------------------------------------------------------- */
+
+/* A .swap stands in only where the plain file is not there. */
+static bool
+counts(const struct segment_names *names, size_t i)
+{
+	const struct segment_name *n = &names->names[i];
+
+	if (n->state == SEGMENT_PLAIN)
+		return true;
+	if (n->state != SEGMENT_SWAP)
+		return false;
+	for (size_t j = 0; j < names->count; j++)
+		if (names->names[j].base == n->base && names->names[j].kind == n->kind &&
+		    names->names[j].state == SEGMENT_PLAIN)
+			return false;
+	return true;
+}
+
+static int
+other_files(struct os *os, const char *dir, struct strings *files, struct err *err)
+{
+	struct strings names = {0};
+	struct segment_name n;
+	struct buf path = BUF_INIT;
+	int rc = names_read(os, dir, &names, err);
+
+	for (size_t i = 0; i < names.count && rc == 0; i++) {
+		if (!partition_file(names.items[i]) || segment_name_parse(names.items[i], &n) == 0)
+			continue;
+		rc = strings_add(files, join(&path, dir, names.items[i]), err);
+	}
+	buf_release(&path);
+	strings_release(&names);
+	return rc;
+}
+
+int
+place_files(struct os *os, const struct place *place, bool segments, struct strings *files,
+    struct err *err)
+{
+	struct segment_names names = {0};
+	char path[LOG_PATH_MAX];
+	int rc;
+
+	if (place->kind == PLACE_FILE)
+		return strings_add(files, place->path, err);
+	rc = segment_names_read(&names, os, place->path, err);
+	for (size_t i = 0; i < names.count && rc == 0; i++) {
+		if (!counts(&names, i) || (segments && names.names[i].kind != SEGMENT_LOG))
+			continue;
+		segment_name_path(path, place->path, &names.names[i]);
+		rc = strings_add(files, path, err);
+	}
+	segment_names_release(&names);
+	if (rc == 0 && !segments)
+		rc = other_files(os, place->path, files, err);
+	return rc;
+}

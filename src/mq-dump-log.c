@@ -1,0 +1,151 @@
+/* mq-dump-log: prints what lies in log files, byte for byte checked. */
+#include <string.h>
+
+#include "cli/dump.h"
+#include "cli/places.h"
+#include "cli/tool.h"
+#include "os/os_real.h"
+
+struct task {
+	struct dump dump;
+	struct places places;
+	struct partition_set wanted;
+	struct buf store;
+	int status; /* the worst so far */
+};
+
+static int
+task_configure(struct task *t, const struct options *o, struct err *err)
+{
+	struct dump *d = &t->dump;
+	const char *value;
+
+	d->json = options_has(o, 'J');
+	d->color = tool_color(o, 1);
+	d->data = options_has(o, OPT_DATA);
+	d->keys = d->data || options_has(o, OPT_KEYS);
+	d->records = d->keys || options_has(o, OPT_RECORDS);
+	d->verify = options_has(o, OPT_VERIFY);
+	for (size_t at = 0; (value = options_each(o, 'o', &at)) != NULL;)
+		if (range_parse(&d->range, value, os_wall_ms(d->os), err) == -1)
+			return err_prefix(err, "-o");
+	if (d->range.from.kind == POINT_STORED || d->range.to.kind == POINT_STORED)
+		return err_set(err, ERR_INVALID, "-o: 'stored' goes with a group (mq-consume -G)");
+	for (size_t at = 0; (value = options_each(o, 'p', &at)) != NULL;)
+		if (partition_set_parse(&t->wanted, value, err) == -1)
+			return err_prefix(err, "-p");
+	if (o->operand_count == 0 && !options_has(o, 't'))
+		return err_set(err, ERR_INVALID, "no file, directory or topic is given (-h: help)");
+	return 0;
+}
+
+/* What the operands stand for. One that is not there is told; the others are
+ * still printed. */
+static int
+task_find(struct task *t, const struct options *o, struct err *err)
+{
+	const char *value, *why;
+
+	if (places_store(o, &t->store, &why, err) == -1)
+		return -1;
+	t->places.store = buf_cstr(&t->store);
+	report_info("store: %s (%s)", t->places.store, why);
+	for (size_t i = 0; i < o->operand_count; i++)
+		if (places_add(&t->places, o->operands[i], err) == -1)
+			t->status = report_fail(err);
+	for (size_t at = 0; (value = options_each(o, 't', &at)) != NULL;)
+		if (places_add_topic(&t->places, value, err) == -1)
+			t->status = report_fail(err);
+	return 0;
+}
+
+/* True if all offsets of this segment lie outside the range. */
+static bool
+skips(const struct dump *d, const struct strings *files, size_t i)
+{
+	if (!dump_has_range(d))
+		return false;
+	if (dump_base_of(files->items[i]) >= d->to)
+		return true;
+	return i + 1 < files->count && dump_base_of(files->items[i + 1]) <= d->from;
+}
+
+static int
+dump_place(struct task *t, const struct place *place, struct err *err)
+{
+	struct dump *d = &t->dump;
+	bool segments = place->kind == PLACE_PARTITION &&
+	    (dump_has_range(d) || (place->by_topic && !d->verify));
+	struct strings files = {0};
+	int rc = place_files(d->os, place, segments, &files, err);
+
+	if (rc == 0 && dump_has_range(d))
+		rc = dump_begin_range(d, files.items, files.count, err);
+	d->headings = d->headings || t->places.count > 1 || files.count > 1;
+	for (size_t i = 0; i < files.count && rc == 0 && !dump_stopped(d); i++) {
+		if (skips(d, &files, i))
+			continue;
+		if (dump_file(d, files.items[i], err) == -1)
+			t->status = report_fail(err);
+	}
+	strings_release(&files);
+	return rc;
+}
+
+static int
+task_run(struct task *t, struct err *err)
+{
+	struct dump *d = &t->dump;
+
+	for (size_t i = 0; i < t->places.count && !dump_stopped(d); i++)
+		if (dump_place(t, &t->places.items[i], err) == -1)
+			t->status = report_fail(err);
+	report_info("%lld files, %lld batches, %lld records; %lld bad, %lld torn",
+	    (long long)d->files, (long long)d->batches, (long long)d->record_count,
+	    (long long)d->damaged, (long long)d->torn);
+	return t->status == EXIT_OK && d->damaged > 0 ? EXIT_NO : t->status;
+}
+
+static int
+run(struct os *os, const struct options *o)
+{
+	struct task t = {.status = EXIT_OK};
+	struct err err;
+	int status;
+
+	os_real_set_note(os, report_note, NULL);
+	dump_init(&t.dump, os);
+	t.places = (struct places){.os = os, .wanted = &t.wanted};
+	if (task_configure(&t, o, &err) == -1)
+		status = err.code == ERR_NOMEM ? report_fail(&err) : report_usage(&err);
+	else if (task_find(&t, o, &err) == -1)
+		status = report_fail(&err);
+	else
+		status = task_run(&t, &err);
+	places_release(&t.places);
+	partition_set_release(&t.wanted);
+	buf_release(&t.store);
+	dump_release(&t.dump);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+	struct err err;
+	struct os *os;
+	int status = tool_start(&o, &tool_dump_log, argc, argv);
+
+	if (status == -1) {
+		os = os_real_new(&err);
+		status = os != NULL ? run(os, &o) : report_fail(&err);
+		if (os != NULL)
+			os_free(os);
+		status = report_finish(status);
+	}
+	options_release(&o);
+	if (signals_caught() != 0)
+		signals_raise(signals_caught());
+	return status;
+}
