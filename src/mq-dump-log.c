@@ -9,8 +9,6 @@
 struct task {
 	struct dump dump;
 	struct places places;
-	struct partition_set wanted;
-	struct buf store;
 	int status; /* the worst so far */
 };
 
@@ -31,31 +29,6 @@ task_configure(struct task *t, const struct options *o, struct err *err)
 			return err_prefix(err, "-o");
 	if (d->range.from.kind == POINT_STORED || d->range.to.kind == POINT_STORED)
 		return err_set(err, ERR_INVALID, "-o: 'stored' goes with a group (mq-consume -G)");
-	for (size_t at = 0; (value = options_each(o, 'p', &at)) != NULL;)
-		if (partition_set_parse(&t->wanted, value, err) == -1)
-			return err_prefix(err, "-p");
-	if (o->operand_count == 0 && !options_has(o, 't'))
-		return err_set(err, ERR_INVALID, "no file, directory or topic is given (-h: help)");
-	return 0;
-}
-
-/* What the operands stand for. One that is not there is told; the others are
- * still printed. */
-static int
-task_find(struct task *t, const struct options *o, struct err *err)
-{
-	const char *value, *why;
-
-	if (places_store(o, &t->store, &why, err) == -1)
-		return -1;
-	t->places.store = buf_cstr(&t->store);
-	report_info("store: %s (%s)", t->places.store, why);
-	for (size_t i = 0; i < o->operand_count; i++)
-		if (places_add(&t->places, o->operands[i], err) == -1)
-			t->status = report_fail(err);
-	for (size_t at = 0; (value = options_each(o, 't', &at)) != NULL;)
-		if (places_add_topic(&t->places, value, err) == -1)
-			t->status = report_fail(err);
 	return 0;
 }
 
@@ -115,16 +88,14 @@ run(struct os *os, const struct options *o)
 
 	os_real_set_note(os, report_note, NULL);
 	dump_init(&t.dump, os);
-	t.places = (struct places){.os = os, .wanted = &t.wanted};
-	if (task_configure(&t, o, &err) == -1)
-		status = err.code == ERR_NOMEM ? report_fail(&err) : report_usage(&err);
-	else if (task_find(&t, o, &err) == -1)
-		status = report_fail(&err);
-	else
+	status = places_init(&t.places, os, o);
+	if (status == -1 && task_configure(&t, o, &err) == -1)
+		status = report_usage(&err);
+	if (status == -1) {
+		t.status = places_find(&t.places);
 		status = task_run(&t, &err);
+	}
 	places_release(&t.places);
-	partition_set_release(&t.wanted);
-	buf_release(&t.store);
 	dump_release(&t.dump);
 	return status;
 }

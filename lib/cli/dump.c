@@ -2,6 +2,7 @@
 #include "cli/dump.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,11 @@ dump_release(struct dump *d)
 void
 dump_flush(struct dump *d)
 {
-	if (d->out.len > 0 && !d->closed)
-		d->closed = fwrite(d->out.data, 1, d->out.len, stdout) != d->out.len;
+	if (d->out.len > 0 && !d->closed && fwrite(d->out.data, 1, d->out.len, stdout) != d->out.len) {
+		d->closed = true;
+		if (errno == EPIPE)
+			signals_raise(SIGPIPE);
+	}
 	buf_clear(&d->out);
 }
 
@@ -84,7 +88,7 @@ heading_put(struct dump *d)
 	if (d->headed || !d->headings || d->json)
 		return;
 	l = line_anew(d, "file", false);
-	line_bytes(l, "=path", d->path, (int64_t)strlen(d->path));
+	line_name(l, "=path", d->path, strlen(d->path));
 	line_word(l, "kind", kind_names[d->kind]);
 	line_end(l, false);
 	d->headed = true;
@@ -223,17 +227,24 @@ topic_of(const char *path, enum dump_kind kind)
 	return topic;
 }
 
-/* Under a name that tells nothing: does it begin like a batch? */
+/* Under a name that tells nothing: does it begin like a batch, if only of one of
+ * Kafka's old formats? */
 static enum dump_kind
 kind_of_content(struct dump *d, int fd)
 {
 	uint8_t head[BATCH_HEADER];
 	ssize_t got = os_read_at(d->os, fd, head, sizeof(head), 0);
+	enum batch_fault fault;
 	struct batch b;
 
-	if (got == (ssize_t)sizeof(head) && batch_view_header(head, sizeof(head), &b) == BATCH_OK)
+	if (got <= 0)
+		return DUMP_UNKNOWN;
+	fault = batch_view_header(head, (size_t)got, &b);
+	if (fault == BATCH_OK)
 		return DUMP_LOOSE;
-	return DUMP_UNKNOWN;
+	return fault == BATCH_BAD_MAGIC && (b.magic == 0 || b.magic == 1) && b.base_offset >= 0
+	    ? DUMP_LOOSE
+	    : DUMP_UNKNOWN;
 }
 
 static int
@@ -280,7 +291,7 @@ dump_file(struct dump *d, const char *path, struct err *err)
 	if (d->kind == DUMP_UNKNOWN)
 		d->kind = kind_of_content(d, fd);
 	d->topic = topic_of(path, d->kind);
-	if (!d->verify)
+	if (!d->verify && !dump_has_range(d))
 		heading_put(d);
 	rc = dump_open_file(d, fd, err);
 	(void)os_close(d->os, fd);

@@ -17,7 +17,10 @@ batch_put(struct dump *d, const struct batch *b, int64_t position)
 	line_int(l, "n", b->record_count);
 	line_int(l, "pos", position);
 	line_int(l, "size", b->size);
-	line_text(l, " v2");
+	if (d->json)
+		line_int(l, "magic", b->magic);
+	else
+		line_text(l, " v2");
 	line_word(l, "codec", codec_name(batch_codec(b)));
 	line_word(l, "crc", "ok");
 	line_time(l, "ts", b->max_timestamp);

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "cli/dump.h"
-#include "cli/envelope.h"
+#include "cli/json.h"
 #include "wire/record.h"
 
 static struct slice
@@ -187,11 +187,12 @@ content_put(struct dump *d, const struct record *r, int control)
 {
 	struct wire_message key, value;
 	bool has_key = control < 0 && key_decode(d, r, &key), has_value;
+	const char *name = d->json ? "payload" : "value";
 	struct err err;
 
 	if (has_key)
 		message_put(d, "key", &key);
-	else
+	else if (control < 0)
 		line_bytes(&d->line, "key", r->key, r->key_size);
 	if (!d->data)
 		return;
@@ -200,9 +201,9 @@ content_put(struct dump *d, const struct record *r, int control)
 	else
 		has_value = value_decode(d, r, has_key ? key.type : -1, &value);
 	if (has_value)
-		message_put(d, "value", &value);
+		message_put(d, name, &value);
 	else
-		line_bytes(&d->line, "value", r->value, r->value_size);
+		line_bytes(&d->line, name, r->value, r->value_size);
 	headers_put(d, r);
 }
 

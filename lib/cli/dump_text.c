@@ -66,7 +66,7 @@ dump_offsets(struct dump *d, struct err *err)
 		for (size_t i = 0; i < c.count && !d->verify && rc == 0; i++) {
 			const struct checkpoint_entry *e = &c.entries[i];
 			struct line *l = dump_line(d, "point", false);
-			line_bytes(l, "topic", e->topic, (int64_t)strlen(e->topic));
+			line_name(l, d->json ? "topic" : "=topic", e->topic, strlen(e->topic));
 			line_int(l, "partition", e->partition);
 			line_int(l, "offset", e->offset);
 			dump_line_end(d, false);
@@ -107,7 +107,8 @@ property_put(struct dump *d, const char *from, const char *to, int64_t position)
 		return;
 	name = trimmed((const char *)whole.data, (const char *)whole.data + at);
 	value = trimmed((const char *)whole.data + at + 1, (const char *)whole.data + whole.len);
-	line_bytes(dump_line(d, "property", false), "name", name.data, (int64_t)name.len);
+	line_name(dump_line(d, "property", false), d->json ? "name" : "=name",
+	    (const char *)name.data, name.len);
 	line_bytes(&d->line, "value", value.data, (int64_t)value.len);
 	dump_line_end(d, false);
 }

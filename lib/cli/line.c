@@ -1,51 +1,15 @@
 #include "cli/line.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/envelope.h"
 #include "cli/escape.h"
+#include "cli/json.h"
 
 #define TYPE_WIDTH 5
 #define RED "\033[31m"
 #define PLAIN "\033[m"
-
-static void
-digits_put(struct buf *out, int64_t v)
-{
-	char digits[20], *at = digits + sizeof(digits);
-	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-
-	do {
-		*--at = (char)('0' + left % 10);
-		left /= 10;
-	} while (left > 0);
-	if (v < 0)
-		buf_put(out, "-", 1);
-	buf_put(out, at, (size_t)(digits + sizeof(digits) - at));
-}
-
-/* A path may hold any byte; JSON may not. */
-static void
-path_put(struct buf *out, const char *path)
-{
-	struct buf utf8 = BUF_INIT;
-	struct cursor c = cursor_of(path, strlen(path));
-
-	if (text_utf8_valid(path, strlen(path)) == strlen(path)) {
-		json_string_put(out, path, strlen(path));
-		return;
-	}
-	while (cursor_left(&c) > 0) {
-		const uint8_t *from = c.at;
-		if (text_utf8_next(&c) == 0xfffd)
-			buf_str(&utf8, "\xef\xbf\xbd");
-		else
-			buf_put(&utf8, from, (size_t)(c.at - from));
-	}
-	json_string_put(out, utf8.data, utf8.len);
-	buf_release(&utf8);
-}
 
 void
 line_begin(struct line *l, const char *type, bool loud)
@@ -54,7 +18,7 @@ line_begin(struct line *l, const char *type, bool loud)
 		buf_str(l->out, "{\"type\":\"");
 		buf_str(l->out, type);
 		buf_str(l->out, "\",\"file\":");
-		path_put(l->out, l->file);
+		json_lossy_put(l->out, l->file, strlen(l->file));
 		return;
 	}
 	if (loud && l->color)
@@ -108,7 +72,7 @@ void
 line_int(struct line *l, const char *key, int64_t value)
 {
 	key_put(l, key);
-	digits_put(l->out, value);
+	decimal_put(l->out, value);
 }
 
 void
@@ -116,7 +80,7 @@ line_opt(struct line *l, const char *key, bool has, int64_t value)
 {
 	key_put(l, key);
 	if (has)
-		digits_put(l->out, value);
+		decimal_put(l->out, value);
 	else
 		nothing_put(l);
 }
@@ -165,7 +129,7 @@ line_time(struct line *l, const char *key, int64_t ms)
 	if (ms == -1) {
 		nothing_put(l);
 	} else if (l->json) {
-		digits_put(l->out, ms);
+		decimal_put(l->out, ms);
 	} else {
 		text_time_ms(ms, text);
 		buf_str(l->out, text);
@@ -181,7 +145,7 @@ line_range(struct line *l, const char *key, const char *key_last, int64_t first,
 		return;
 	}
 	buf_put(l->out, "..", 2);
-	digits_put(l->out, last);
+	decimal_put(l->out, last);
 }
 
 static void
@@ -220,6 +184,30 @@ line_bytes(struct line *l, const char *key, const void *data, int64_t size)
 	}
 	key_put(l, key);
 	line_plain_bytes(l, data, size);
+}
+
+/* Does it stand for itself, as one word? */
+static bool
+is_word(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && strchr("._/+-:@%~,", text[i]) == NULL)
+			return false;
+	return len > 0;
+}
+
+void
+line_name(struct line *l, const char *key, const char *name, size_t len)
+{
+	if (l->json) {
+		line_json_key(l, key);
+		json_lossy_put(l->out, name, len);
+	} else if (is_word(name, len)) {
+		key_put(l, key);
+		buf_put(l->out, name, len);
+	} else {
+		line_bytes(l, key, name, (int64_t)len);
+	}
 }
 
 void

@@ -45,7 +45,9 @@ void line_range(struct line *l, const char *key, const char *key_last, int64_t f
     int64_t last);
 /* Bytes of a file; size -1: null. */
 void line_bytes(struct line *l, const char *key, const void *data, int64_t size);
-/* The same without a key: text alone. */
+/* A path, topic or property: bare if it is a plain word. */
+void line_name(struct line *l, const char *key, const char *name, size_t len);
+/* line_bytes without a key: text alone. */
 void line_plain_bytes(struct line *l, const void *data, int64_t size);
 /* Only in text, or only in JSON: what has another form in the other. */
 void line_text(struct line *l, const char *text);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/nearest.h"
+#include "cli/report.h"
 #include "log/segment.h"
 
 #define TOPIC_MAX 256 /* with NUL */
@@ -87,29 +88,6 @@ names_read(struct os *os, const char *dir, struct strings *names, struct err *er
 	if (names->count > 0)
 		qsort(names->items, names->count, sizeof(*names->items), strings_by_name);
 	return 0;
-}
-
-/* --- the store ------------------------------------------------------------------ */
-
-int
-places_store(const struct options *o, struct buf *store, const char **why, struct err *err)
-{
-	const char *dir = options_value(o, 'd'), *env = getenv("MQ_DIR");
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-
-	if (dir != NULL || (env != NULL && *env != '\0')) {
-		*why = dir != NULL ? "-d" : "MQ_DIR";
-		buf_str(store, dir != NULL ? dir : env);
-	} else if (data != NULL && *data == '/') {
-		*why = "XDG_DATA_HOME";
-		buf_printf(store, "%s/mq", data);
-	} else if (home != NULL && *home != '\0') {
-		*why = "the user's own";
-		buf_printf(store, "%s/.local/share/mq", home);
-	} else {
-		return err_set(err, ERR_INVALID, "no store: neither -d, nor MQ_DIR, nor HOME");
-	}
-	return store->failed ? err_nomem(err) : 0;
 }
 
 /* --- partition directories -------------------------------------------------------- */
@@ -232,7 +210,7 @@ add_store(struct places *p, const char *dir, const struct strings *names, struct
 {
 	size_t count, before = p->count;
 	struct found *all = partitions_of(p->os, dir, names, &count, err);
-	bool whole = p->wanted->any || p->wanted->count == 0;
+	bool whole = p->wanted.any || p->wanted.count == 0;
 	struct buf path = BUF_INIT;
 	int rc = all == NULL ? -1 : 0;
 
@@ -240,7 +218,7 @@ add_store(struct places *p, const char *dir, const struct strings *names, struct
 		if (store_file(names->items[i]))
 			rc = place_add(p, PLACE_FILE, false, join(&path, dir, names->items[i]), err);
 	for (size_t i = 0; i < count && rc == 0; i++)
-		if (partition_set_has(p->wanted, all[i].partition))
+		if (partition_set_has(&p->wanted, all[i].partition))
 			rc = place_add(p, PLACE_PARTITION, false, join(&path, dir, all[i].name), err);
 	free(all);
 	buf_release(&path);
@@ -300,12 +278,12 @@ no_such(const struct places *p, const char *topic, const char *parts, const stru
 	}
 	if (last >= 0)
 		return err_set(err, ERR_NOT_FOUND, "%s:%s: no such partition in %s (the highest is %d)",
-		    topic, parts, p->store, (int)last);
+		    topic, parts, p->store.path, (int)last);
 	if (near.best != NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s: no such file, and no such topic in %s "
-		    "(did you mean %s?)", topic, p->store, near.best);
+		    "(did you mean %s?)", topic, p->store.path, near.best);
 	return err_set(err, ERR_NOT_FOUND, "%s: no such file, and no such topic in %s", topic,
-	    p->store);
+	    p->store.path);
 }
 
 static int
@@ -313,14 +291,14 @@ add_matching(struct places *p, const char *topic, const char *parts,
     const struct partition_set *wanted, const struct strings *names, struct err *err)
 {
 	size_t count, before = p->count;
-	struct found *all = partitions_of(p->os, p->store, names, &count, err);
+	struct found *all = partitions_of(p->os, p->store.path, names, &count, err);
 	struct buf path = BUF_INIT;
 	int rc = all == NULL ? -1 : 0;
 
 	for (size_t i = 0; i < count && rc == 0; i++)
 		if (text_glob(topic, all[i].topic) && partition_set_has(wanted, all[i].partition))
 			rc = place_add(p, PLACE_PARTITION, true,
-			    join(&path, p->store, all[i].name), err);
+			    join(&path, p->store.path, all[i].name), err);
 	buf_release(&path);
 	if (rc == 0 && p->count == before)
 		rc = no_such(p, topic, parts, all, count, err);
@@ -328,8 +306,19 @@ add_matching(struct places *p, const char *topic, const char *parts,
 	return rc;
 }
 
-int
-places_add_topic(struct places *p, const char *topic, struct err *err)
+static int
+choose_store(struct places *p, struct err *err)
+{
+	if (p->store.path != NULL)
+		return 0;
+	if (store_dir_choose(&p->store, p->options, &p->config, err) == -1)
+		return -1;
+	report_info("store %s (%s)", p->store.path, p->store.reason);
+	return 0;
+}
+
+static int
+add_topic(struct places *p, const char *topic, struct err *err)
 {
 	const char *colon = strchr(topic, ':');
 	struct partition_set own = PARTITION_SET_INIT;
@@ -339,22 +328,24 @@ places_add_topic(struct places *p, const char *topic, struct err *err)
 
 	if (rc == 0 && colon != NULL && (rc = partition_set_parse(&own, colon + 1, err)) == -1)
 		err_prefix(err, "%s", topic);
-	if (rc == 0 && !is_dir(p->os, p->store))
-		rc = err_set(err, ERR_NOT_FOUND, "%s: no such file, and no store in %s (-d)", topic,
-		    p->store);
 	if (rc == 0)
-		rc = names_read(p->os, p->store, &names, err);
+		rc = choose_store(p, err);
+	if (rc == 0 && !is_dir(p->os, p->store.path))
+		rc = err_set(err, ERR_NOT_FOUND, "%s: no such file, and no store in %s (-d)", topic,
+		    p->store.path);
+	if (rc == 0)
+		rc = names_read(p->os, p->store.path, &names, err);
 	if (rc == 0)
 		rc = add_matching(p, name, colon != NULL ? colon + 1 : "-p",
-		    colon != NULL ? &own : p->wanted, &names, err);
+		    colon != NULL ? &own : &p->wanted, &names, err);
 	strings_release(&names);
 	partition_set_release(&own);
 	free(name);
 	return rc;
 }
 
-int
-places_add(struct places *p, const char *operand, struct err *err)
+static int
+add_operand(struct places *p, const char *operand, struct err *err)
 {
 	struct os_stat st;
 
@@ -364,7 +355,33 @@ places_add(struct places *p, const char *operand, struct err *err)
 		return err_sys(err, errno, "%s", operand);
 	if (strchr(operand, '/') != NULL)
 		return err_sys(err, ENOENT, "%s", operand);
-	return places_add_topic(p, operand, err);
+	return add_topic(p, operand, err);
+}
+
+/* --- all of them -------------------------------------------------------------------- */
+
+int
+places_init(struct places *p, struct os *os, const struct options *o)
+{
+	const char *value;
+	struct err err;
+	int got;
+
+	*p = (struct places){.os = os, .options = o};
+	config_init(&p->config);
+	for (size_t at = 0; (value = options_each(o, 'p', &at)) != NULL;)
+		if (partition_set_parse(&p->wanted, value, &err) == -1)
+			return report_usage(&err);
+	got = config_load(&p->config, o, true, &err);
+	if (got == 1)
+		return EXIT_OK;
+	if (got == -1)
+		return err.code == ERR_INVALID ? report_usage(&err) : report_fail(&err);
+	if (o->operand_count == 0 && !options_has(o, 't')) {
+		err_set(&err, ERR_INVALID, "no file, directory or topic is given (-h: help)");
+		return report_usage(&err);
+	}
+	return -1;
 }
 
 void
@@ -375,6 +392,26 @@ places_release(struct places *p)
 	free(p->items);
 	p->items = NULL;
 	p->count = p->cap = 0;
+	partition_set_release(&p->wanted);
+	store_dir_release(&p->store);
+	config_release(&p->config);
+}
+
+int
+places_find(struct places *p)
+{
+	const struct options *o = p->options;
+	const char *value;
+	int status = EXIT_OK;
+	struct err err;
+
+	for (size_t i = 0; i < o->operand_count; i++)
+		if (add_operand(p, o->operands[i], &err) == -1)
+			status = report_fail(&err);
+	for (size_t at = 0; (value = options_each(o, 't', &at)) != NULL;)
+		if (add_topic(p, value, &err) == -1)
+			status = report_fail(&err);
+	return status;
 }
 
 /* --- files of a partition -------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 #ifndef CLI_PLACES_H
 #define CLI_PLACES_H
 
-#include "cli/options.h"
+#include "cli/config.h"
 #include "cli/range.h"
 #include "os/os.h"
 
@@ -33,21 +33,22 @@ struct place {
 
 struct places {
 	struct os *os;
-	const char *store;                  /* where topics are looked for */
-	const struct partition_set *wanted; /* -p; of topics and store directories */
-	struct place *items;                /* owned */
+	const struct options *options;
+	struct config config;
+	struct partition_set wanted; /* -p; of topics and store directories */
+	struct store_dir store;      /* where topics are looked for; chosen when needed */
+	struct place *items;         /* owned */
 	size_t count, cap;
 };
 
-/* The store that is meant: -d, MQ_DIR, else the user's own. `why` says which.
- * ERR_INVALID if nothing says where. */
-int places_store(const struct options *o, struct buf *store, const char **why, struct err *err);
-
-/* Add what an operand, or -t's value, stands for. -1: ERR_NOT_FOUND (says what
- * there is), ERR_INVALID (PARTS), or of the machine. */
-int places_add(struct places *p, const char *operand, struct err *err);
-int places_add_topic(struct places *p, const char *topic, struct err *err);
+/* Reads -p, -F, -X and the configuration. Returns -1: go on; else an exit status,
+ * after having said why. Release in any case. */
+int places_init(struct places *p, struct os *os, const struct options *o);
 void places_release(struct places *p);
+
+/* Finds what the operands and -t stand for. What is not there is told (and what
+ * there is), the others are still found. Returns an exit status. */
+int places_find(struct places *p);
 
 /* The files of a place in order: segment by segment .log, .index, .timeindex,
  * .txnindex, .snapshot, then the others that belong to a partition; `segments`:
