@@ -76,6 +76,8 @@ task_run(struct task *t, struct err *err)
 	report_info("%lld files, %lld batches, %lld records; %lld bad, %lld torn",
 	    (long long)d->files, (long long)d->batches, (long long)d->record_count,
 	    (long long)d->damaged, (long long)d->torn);
+	if (d->failed)
+		return d->status;
 	return t->status == EXIT_OK && d->damaged > 0 ? EXIT_NO : t->status;
 }
 

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/report.h"
 #include "cli/signals.h"
 #include "log/segment.h"
 
@@ -19,7 +19,7 @@ dump_init(struct dump *d, struct os *os)
 {
 	memset(d, 0, sizeof(*d));
 	d->os = os;
-	buf_init(&d->out);
+	sink_init(&d->sink, 1, false);
 	arena_init(&d->arena, DECODED_MAX);
 	d->from = INT64_MIN;
 	d->to = INT64_MAX;
@@ -30,7 +30,7 @@ dump_init(struct dump *d, struct os *os)
 void
 dump_release(struct dump *d)
 {
-	buf_release(&d->out);
+	sink_release(&d->sink);
 	arena_release(&d->arena);
 	record_reader_release(&d->reader);
 }
@@ -38,18 +38,22 @@ dump_release(struct dump *d)
 void
 dump_flush(struct dump *d)
 {
-	if (d->out.len > 0 && !d->closed && fwrite(d->out.data, 1, d->out.len, stdout) != d->out.len) {
-		d->closed = true;
-		if (errno == EPIPE)
-			signals_raise(SIGPIPE);
-	}
-	buf_clear(&d->out);
+	struct err err;
+
+	if (d->failed || d->sink.out.len == 0)
+		return;
+	if (sink_flush(&d->sink, &err) == 0)
+		return;
+	if (d->sink.closed)
+		signals_raise(SIGPIPE);
+	d->failed = true;
+	d->status = report_fail(&err);
 }
 
 bool
 dump_stopped(const struct dump *d)
 {
-	return d->closed || signals_caught() != 0;
+	return d->failed || signals_caught() != 0;
 }
 
 /* --- lines -------------------------------------------------------------------- */
@@ -73,7 +77,7 @@ static struct line *
 line_anew(struct dump *d, const char *type, bool loud)
 {
 	d->line = (struct line){
-	    .out = &d->out, .json = d->json, .color = d->color, .file = d->path};
+	    .out = &d->sink.out, .json = d->json, .color = d->color, .file = d->path};
 	line_begin(&d->line, type, loud);
 	return &d->line;
 }
@@ -105,7 +109,7 @@ void
 dump_line_end(struct dump *d, bool loud)
 {
 	line_end(&d->line, loud);
-	if (d->out.len >= FLUSH_AT)
+	if (d->sink.out.len >= FLUSH_AT)
 		dump_flush(d);
 }
 

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/range.h"
 #include "cli/line.h"
+#include "cli/sink.h"
 #include "log/batch.h"
 #include "os/os.h"
 
@@ -48,8 +49,9 @@ struct dump {
 	bool headings;            /* a "file" line before a file's first one */
 	struct range range;       /* of offsets or times */
 
-	struct buf out;      /* lines that are not written yet */
-	bool closed;         /* stdout takes no more */
+	struct sink sink;    /* stdout */
+	bool failed;         /* it takes no more; that has been told */
+	int status;          /* then, the exit status */
 	int64_t damaged;     /* "bad" lines */
 	int64_t torn;        /* "torn" lines: noted, no damage */
 	int64_t files, batches, record_count; /* looked at */
@@ -91,7 +93,8 @@ int dump_file(struct dump *d, const char *path, struct err *err);
 /* True if there is no use in going on: stdout is gone, or a signal came. */
 bool dump_stopped(const struct dump *d);
 
-/* Writes out what is buffered. */
+/* Writes out what is buffered. A reader that is gone ends the process, as SIGPIPE
+ * would; any other failure is told once. */
 void dump_flush(struct dump *d);
 
 /* For scan_find, where no base bounds the offsets. */

@@ -163,11 +163,13 @@ take(struct damage *at, const struct batch *b, int64_t position)
 	at->seen = true;
 }
 
-/* The batch before is the wrong one if this one would fit without it. */
+/* The batch before is the wrong one if it left a gap before it, and this one would
+ * fit without it. */
 static void
 offset_wrong(struct damage *at, const struct batch *b, int64_t position)
 {
-	bool before = at->seen && b->base_offset < expected(at) && b->base_offset >= at->floor;
+	bool before = at->seen && b->base_offset < expected(at) && b->base_offset >= at->floor &&
+	    at->before.base_offset > at->floor;
 	const struct batch *bad = before ? &at->before : b;
 	int64_t want = before ? at->floor : expected(at);
 	struct finding f = {.position = before ? at->before_at : position, .why = "offset",

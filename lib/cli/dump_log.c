@@ -22,7 +22,10 @@ batch_put(struct dump *d, const struct batch *b, int64_t position)
 	else
 		line_text(l, " v2");
 	line_word(l, "codec", codec_name(batch_codec(b)));
-	line_word(l, "crc", "ok");
+	if (d->json)
+		line_hex32(l, "crc", b->crc);
+	else
+		line_word(l, "crc", "ok");
 	line_time(l, "ts", b->max_timestamp);
 	line_opt(l, "epoch", b->leader_epoch >= 0, b->leader_epoch);
 	line_opt(l, "pid", producer, b->producer_id);

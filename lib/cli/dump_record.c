@@ -150,16 +150,16 @@ headers_json_put(struct dump *d, const struct record *r)
 	while (record_header_next(&at, &h) == 1)
 		base64 = base64 || !header_is_text(&h);
 	line_json_key(&d->line, base64 ? "headers_b64" : "headers");
-	buf_str(&d->out, "[");
+	buf_str(&d->sink.out, "[");
 	at = cursor_of(r->headers.data, r->headers.len);
 	while (record_header_next(&at, &h) == 1) {
-		buf_str(&d->out, before);
-		header_part_put(&d->out, h.name, h.name_size, base64);
-		buf_str(&d->out, ",");
-		header_part_put(&d->out, h.value, h.value_size, base64);
+		buf_str(&d->sink.out, before);
+		header_part_put(&d->sink.out, h.name, h.name_size, base64);
+		buf_str(&d->sink.out, ",");
+		header_part_put(&d->sink.out, h.value, h.value_size, base64);
 		before = ",";
 	}
-	buf_str(&d->out, "]");
+	buf_str(&d->sink.out, "]");
 }
 
 static void

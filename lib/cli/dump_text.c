@@ -150,7 +150,7 @@ dump_json(struct dump *d, struct err *err)
 		if (text != NULL) {
 			line_json_key(dump_line(d, "json", false), "value");
 			line_text(&d->line, " ");
-			buf_str(&d->out, text);
+			buf_str(&d->sink.out, text);
 			dump_line_end(d, false);
 		}
 	}
