@@ -193,21 +193,24 @@ unknown_verb(const struct options *o, const char *word, struct err *err)
 static int
 verb_take(struct options *o, struct err *err)
 {
+	const char *word;
+
 	o->verb = o->tool->default_verb;
 	if (o->operand_count == 0 && o->verb == -1)
 		return err_set(err, ERR_INVALID, "a command is missing (-h lists them)");
 	if (o->operand_count == 0)
 		return 0;
+	word = o->operands[0];
+	assert(word != NULL);
 	for (int i = 0; o->tool->verbs[i].name != NULL; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): operand_count > 0 */
-		if (strcmp(o->tool->verbs[i].name, o->operands[0]) != 0)
+		if (strcmp(o->tool->verbs[i].name, word) != 0)
 			continue;
 		o->verb = i;
 		o->operand_count--;
 		memmove(o->operands, o->operands + 1, o->operand_count * sizeof(o->operands[0]));
 		return 0;
 	}
-	return unknown_verb(o, o->operands[0], err);
+	return unknown_verb(o, word, err);
 }
 
 /* Options and operands that do not go with the command, or with any. */
