@@ -57,6 +57,10 @@ int mlog_index_batch(struct mlog *log, const struct index_due *due, int64_t inde
 /* Before a batch is written: producer state and .txnindex take it in. */
 int mlog_note_producer(struct mlog *log, const struct batch *b, struct err *err);
 
+/* Largest timestamp of segment number `i`: the closing entry of its time index,
+ * else the time the file was changed, as in Kafka. */
+int mlog_newest_time(struct mlog *log, size_t i, int64_t *ms, struct err *err);
+
 /* Producer state up to `end`, from snapshots and batch headers. */
 int mlog_load_producers_to(struct mlog *log, int64_t end, struct err *err);
 

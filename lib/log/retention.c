@@ -26,10 +26,8 @@ delete_first(struct mlog *log, struct mlog_retained *out, struct err *err)
 	return 0;
 }
 
-/* Largest timestamp of a segment: the closing entry of its time index, else the
- * time the file was changed, as in Kafka. */
-static int
-newest_time(struct mlog *log, size_t i, int64_t *ms, struct err *err)
+int
+mlog_newest_time(struct mlog *log, size_t i, int64_t *ms, struct err *err)
 {
 	struct segment *s = log->segments[i];
 	char path[LOG_PATH_MAX];
@@ -84,7 +82,7 @@ breached(struct retain *r, enum breach why, struct err *err)
 			return -1;
 		return r->over >= s->size;
 	case BREACH_TIME:
-		if (newest_time(log, 0, &newest, err) == -1)
+		if (mlog_newest_time(log, 0, &newest, err) == -1)
 			return -1;
 		return r->now_ms - newest > log->config.retention_ms;
 	}

@@ -1,0 +1,97 @@
+/*
+ * compact: keeps the last value of each key, by Kafka's rules, below the active
+ * segment of one partition.
+ *
+ * What stays, of the finished segments below the limit:
+ *  - of each key the record with the largest offset; an older one goes if a
+ *    newer one lies below the limit, too. Records without a key go;
+ *  - a tombstone (null value) until its batch's delete horizon has passed: the
+ *    first compaction that meets it sets the horizon to its own time plus
+ *    delete.retention.ms (attribute bit 6; the base timestamp then holds it);
+ *  - of an aborted transaction no record; its marker, and that of a committed
+ *    one, until a compaction that met none of its records, plus the same time;
+ *  - the last batch of each live producer, and the batch that ends at the limit,
+ *    without records if none stays, so that sequences and offsets survive.
+ * Offsets, epochs, sequences, codec and timestamps stay as they are; a batch of
+ * which all stays is copied byte for byte.
+ *
+ * Invariants
+ *  1. Two passes: the dirty part's keys go into a map of bounded memory, then
+ *     every segment from the first one on is copied. If not all keys fit, what
+ *     is mapped is cleaned, and another round begins there.
+ *  2. Small neighbours become one segment, never above segment.bytes, the index
+ *     limits or the range of offsets in one segment.
+ *  3. Each group of segments is replaced on its own: written as .cleaned and
+ *     synced, renamed .swap (from here on the new ones count; recovery finishes
+ *     the rest), old ones renamed .deleted, .swap taken off, old ones removed;
+ *     names are synced in between. Groups go from low offsets to high, so a
+ *     tombstone is never gone before what it deletes.
+ *  4. At most one batch is in memory, and one record of a compressed one.
+ *
+ * Sources: Kafka's Cleaner, LogCleanerManager, CleanedTransactionMetadata,
+ * MemoryRecords.filterTo; KIP-58, KIP-354, KIP-534; KAFKA.md section 2.
+ */
+#ifndef LOG_COMPACT_H
+#define LOG_COMPACT_H
+
+#include "log/mlog.h"
+
+#define COMPACT_MEMORY_DEFAULT ((size_t)128 << 20) /* log.cleaner.dedupe.buffer.size */
+#define COMPACT_PRODUCER_EXPIRE_MS 86400000        /* producer.id.expiration.ms */
+
+struct compact_args {
+	int64_t first_dirty_offset; /* cleaner-offset-checkpoint; one that is not
+	                               within the log counts as the log start */
+	int64_t limit_offset;       /* nothing at or above: high watermark, or the end of
+	                               what is stable; INT64_MAX: the caller knows that no
+	                               transaction is open */
+	int64_t now_ms;             /* wall clock */
+	size_t memory_bytes;        /* for the key map, 24 a key; half as much again while
+	                               it grows. 0: COMPACT_MEMORY_DEFAULT */
+	int64_t producer_expire_ms; /* a producer idle for longer is not live; 0:
+	                               COMPACT_PRODUCER_EXPIRE_MS; -1: all are live */
+	bool expire; /* also when nothing is dirty: tombstones and markers go that may */
+	bool (*stop)(void *ctx); /* asked now and then; NULL: never stop */
+	void *ctx;
+};
+
+struct compact_result {
+	int64_t first_dirty_offset; /* for the checkpoint; also after an error or stop */
+	int64_t segments_in, segments_out; /* finished ones below the limit */
+	int64_t bytes_in, bytes_out;       /* of their .log */
+	int64_t records_kept;              /* by the last round */
+	int64_t records_dropped;           /* by all rounds */
+	int rounds;
+	bool stopped; /* by `stop`: what was replaced stays so */
+};
+
+/* Compacts now, due or not. The log goes on as it was: end, tail, producers.
+ * Finished segments that are not durable are synced first. `out` is filled also
+ * on failure, after which the segments not yet replaced are as they were and
+ * the temporary files are gone; the log takes appends unless `failed` (a rename
+ * or sync went wrong half-way: open it anew, which finishes the replacement).
+ * Errors: ERR_NO_SPACE, ERR_IO, ERR_NOMEM, ERR_CORRUPT (rot, with file and
+ * byte), UNSUPPORTED_COMPRESSION_TYPE. */
+int mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_result *out,
+    struct err *err);
+
+/* What there is to decide upon. */
+struct compact_state {
+	int64_t first_dirty_offset;
+	int64_t limit_offset;      /* base of the first segment that may not be cleaned */
+	int64_t clean_bytes;       /* of segments below the first dirty offset */
+	int64_t dirty_bytes;       /* of those from there up to the limit */
+	int64_t earliest_dirty_ms; /* time of the oldest dirty batch; -1: none is known.
+	                              Looked for only if max.compaction.lag.ms is set */
+};
+
+/* Fills it from the same arguments as mlog_compact. */
+int mlog_compact_state(struct mlog *log, const struct compact_args *args,
+    struct compact_state *out, struct err *err);
+
+/* Kafka's decision: the dirty ratio is above min.cleanable.dirty.ratio, or
+ * something cleanable is dirty and max.compaction.lag.ms has passed. */
+bool compact_is_due(const struct mlog_config *config, const struct compact_state *state,
+    int64_t now_ms);
+
+#endif
