@@ -117,12 +117,9 @@ store_target_metadata(struct target *t, struct metadata_call *c)
 
 	c->topics = NULL;
 	c->topic_count = 0;
-	if (store_refresh(st->store, &c->call.err) == 0) {
-		if (c->names == NULL)
-			all_topics(st, c);
-		else
-			named_topics(st, c);
-	}
+	if (store_refresh(st->store, &c->call.err) == 0 &&
+	    (c->names == NULL ? all_topics(st, c) : named_topics(st, c)) == 0)
+		c->call.err.code = 0; /* passed over on the way */
 	store_target_finish(st, &c->call);
 }
 
@@ -144,7 +141,7 @@ configs_of(struct admin_call *c)
 	return list;
 }
 
-static void
+static int
 change_topic(struct store_target *st, struct admin_call *c)
 {
 	struct image_config *configs = configs_of(c);
@@ -153,16 +150,20 @@ change_topic(struct store_target *st, struct admin_call *c)
 	    .configs = configs,
 	    .config_count = c->config_count};
 
+	int ret;
+
 	if (configs == NULL)
-		return;
+		return -1;
 	if (c->op == ADMIN_ALTER_CONFIGS)
-		store_alter_configs(st->store, c->topic, configs, c->config_count, &c->call.err);
+		ret = store_alter_configs(st->store, c->topic, configs, c->config_count,
+		    &c->call.err);
 	else if (c->replicas > 1)
-		err_set(&c->call.err, ERR_INVALID_REPLICATION_FACTOR,
+		ret = err_set(&c->call.err, ERR_INVALID_REPLICATION_FACTOR,
 		    "%d replicas wanted, but a store without a daemon is one node", c->replicas);
 	else
-		store_create_topic(st->store, &spec, &c->call.err);
+		ret = store_create_topic(st->store, &spec, &c->call.err);
 	free(configs);
+	return ret;
 }
 
 static int
@@ -200,13 +201,13 @@ find_configs(struct store_target *st, struct admin_call *c)
 	return 0;
 }
 
-static void
+static int
 clean(struct store_target *st, struct admin_call *c)
 {
 	struct store_cleaned done;
 
 	if (store_clean(st->store, c->topic, c->partition, &done, &c->call.err) == -1)
-		return;
+		return -1;
 	c->cleaned = (struct admin_cleaned){
 	    .segments_deleted = done.segments_deleted,
 	    .bytes_deleted = done.bytes_deleted,
@@ -214,6 +215,7 @@ clean(struct store_target *st, struct admin_call *c)
 	    .bytes_before = done.bytes_before,
 	    .bytes_after = done.bytes_after,
 	};
+	return 0;
 }
 
 /* --- groups ---------------------------------------------------------------- */
@@ -244,14 +246,15 @@ add_name(void *ctx, const char *name)
 	return l->names[l->count++] == NULL ? -1 : 0;
 }
 
-static void
+static int
 list_groups(struct store_target *st, struct admin_call *c)
 {
 	struct name_list l = {.arena = c->arena};
+	int ret = group_list(st->store, add_name, &l, &c->call.err);
 
-	group_list(st->store, add_name, &l, &c->call.err);
 	c->groups = l.names;
 	c->group_count = l.count;
+	return ret;
 }
 
 /* What member `index` of the group should hold, in the arena. */
@@ -316,83 +319,84 @@ copy_members(struct store_target *st, const struct group_members *all, struct ad
 	return 0;
 }
 
-static void
+static int
 describe_group(struct store_target *st, struct admin_call *c)
 {
 	struct group_members members = {.list = NULL};
 	struct group_offsets offsets = {.list = NULL};
+	int ret = -1;
 
 	if (group_members(st->store, c->group, &members, &c->call.err) == 0 &&
 	    group_committed(st->store, c->group, &offsets, &c->call.err) == 0 &&
-	    copy_members(st, &members, c) == 0)
+	    copy_members(st, &members, c) == 0) {
 		c->state = members.count > 0 ? "Stable" : offsets.count > 0 ? "Empty" : "Dead";
+		ret = 0;
+	}
 	group_members_release(&members);
 	group_offsets_release(&offsets);
+	return ret;
 }
 
-static void
+static int
 delete_offsets(struct store_target *st, struct admin_call *c)
 {
 	struct group_offset *list = calloc(c->position_count + 1, sizeof(*list));
+	int ret;
 
-	if (list == NULL) {
-		err_nomem(&c->call.err);
-		return;
-	}
+	if (list == NULL)
+		return err_nomem(&c->call.err);
 	for (size_t i = 0; i < c->position_count; i++) {
 		list[i].topic = (char *)(uintptr_t)c->positions[i].topic;
 		list[i].partition = c->positions[i].partition;
 	}
-	group_delete_offsets(st->store, c->group, list, c->position_count, &c->call.err);
+	ret = group_delete_offsets(st->store, c->group, list, c->position_count, &c->call.err);
 	free(list);
+	return ret;
 }
 
 /* --- the switch ------------------------------------------------------------ */
+
+static int
+admin(struct store_target *st, struct admin_call *c)
+{
+	struct store *s = st->store;
+	struct err *err = &c->call.err;
+
+	switch (c->op) {
+	case ADMIN_CREATE_TOPIC:
+	case ADMIN_ALTER_CONFIGS:
+		return change_topic(st, c);
+	case ADMIN_DELETE_TOPIC:
+		return store_delete_topic(s, c->topic, err);
+	case ADMIN_ADD_PARTITIONS:
+		return store_add_partitions(s, c->topic, c->count, err);
+	case ADMIN_CONFIGS:
+		return find_configs(st, c);
+	case ADMIN_TRIM:
+		return store_trim(s, c->topic, c->partition, c->offset, &c->offset, err);
+	case ADMIN_CLEAN:
+		return clean(st, c);
+	case ADMIN_USAGE:
+		return store_usage(s, c->topic, c->partition, &c->bytes, &c->segments, err);
+	case ADMIN_LIST_GROUPS:
+		return list_groups(st, c);
+	case ADMIN_DESCRIBE_GROUP:
+		return describe_group(st, c);
+	case ADMIN_DELETE_GROUP:
+		return group_delete(s, c->group, err);
+	case ADMIN_DELETE_OFFSETS:
+		return delete_offsets(st, c);
+	}
+	return err_set(err, ERR_INVALID, "no such operation: %d", (int)c->op);
+}
 
 void
 store_target_admin(struct target *t, struct admin_call *c)
 {
 	struct store_target *st = store_target_of(t);
-	struct store *s = st->store;
-	struct err *err = &c->call.err;
 
-	if (store_refresh(s, err) == 0) {
-		switch (c->op) {
-		case ADMIN_CREATE_TOPIC:
-		case ADMIN_ALTER_CONFIGS:
-			change_topic(st, c);
-			break;
-		case ADMIN_DELETE_TOPIC:
-			store_delete_topic(s, c->topic, err);
-			break;
-		case ADMIN_ADD_PARTITIONS:
-			store_add_partitions(s, c->topic, c->count, err);
-			break;
-		case ADMIN_CONFIGS:
-			find_configs(st, c);
-			break;
-		case ADMIN_TRIM:
-			store_trim(s, c->topic, c->partition, c->offset, &c->offset, err);
-			break;
-		case ADMIN_CLEAN:
-			clean(st, c);
-			break;
-		case ADMIN_USAGE:
-			store_usage(s, c->topic, c->partition, &c->bytes, &c->segments, err);
-			break;
-		case ADMIN_LIST_GROUPS:
-			list_groups(st, c);
-			break;
-		case ADMIN_DESCRIBE_GROUP:
-			describe_group(st, c);
-			break;
-		case ADMIN_DELETE_GROUP:
-			group_delete(s, c->group, err);
-			break;
-		case ADMIN_DELETE_OFFSETS:
-			delete_offsets(st, c);
-			break;
-		}
-	}
+	/* What was done well may have passed over an error on its way. */
+	if (store_refresh(st->store, &c->call.err) == 0 && admin(st, c) == 0)
+		c->call.err.code = 0;
 	store_target_finish(st, &c->call);
 }

@@ -272,8 +272,9 @@ store_target_offsets(struct target *t, struct offsets_call *c)
 {
 	struct store_target *st = store_target_of(t);
 	struct reader *r = NULL;
+	bool failed = false;
 
-	for (size_t i = 0; i < c->query_count; i++) {
+	for (size_t i = 0; i < c->query_count && !failed; i++) {
 		struct offset_query *q = &c->queries[i];
 		bool same = i > 0 && q[-1].partition == q->partition && q[-1].topic == q->topic;
 
@@ -289,12 +290,12 @@ store_target_offsets(struct target *t, struct offsets_call *c)
 			q->offset = -1;
 		} else if (r == NULL && c->call.err.code == 0) {
 			q->offset = q->timestamp >= 0 ? -1 : 0; /* no directory yet: empty */
-		} else if (r == NULL || answer(r, q, c->isolation, &c->call.err) == -1) {
-			break;
+		} else {
+			failed = r == NULL || answer(r, q, c->isolation, &c->call.err) == -1;
 		}
 	}
 	reader_free(r);
-	if (c->call.err.code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
-		c->call.err.code = 0; /* told by the query's code */
+	if (!failed)
+		c->call.err.code = 0; /* told by the query's code, or passed over on the way */
 	store_target_finish(st, &c->call);
 }

@@ -40,7 +40,9 @@ store_target_commit(struct target *t, struct commit_call *c)
 		};
 	}
 	if (ok == 0)
-		group_commit(st->store, c->group, list, c->position_count, &c->call.err);
+		ok = group_commit(st->store, c->group, list, c->position_count, &c->call.err);
+	if (ok == 0)
+		c->call.err.code = 0; /* passed over on the way */
 	free(list);
 	store_target_finish(st, &c->call);
 }
@@ -78,6 +80,7 @@ store_target_committed(struct target *t, struct committed_call *c)
 	struct group_offsets o = {.list = NULL};
 
 	if (group_committed(st->store, c->group, &o, &c->call.err) == 0) {
+		c->call.err.code = 0;
 		if (c->positions == NULL)
 			all_positions(c, &o, &c->call.err);
 		else
