@@ -46,6 +46,24 @@ connection_open(struct connection *c, struct err *err)
 	return 0;
 }
 
+int
+connection_wait(struct connection *c, struct call *call, struct err *err)
+{
+	if (target_wait(c->target, call) == 0)
+		return 0;
+	*err = call->err;
+	return -1;
+}
+
+int
+connection_admin(struct connection *c, struct admin_call *call, struct arena *arena,
+    struct err *err)
+{
+	call->arena = arena;
+	target_admin(c->target, call);
+	return connection_wait(c, &call->call, err);
+}
+
 void
 connection_release(struct connection *c)
 {

@@ -36,6 +36,13 @@ int connection_init(struct connection *c, const struct options *o, enum connect_
 /* Opens the target. Returns 0, or -1 with err. */
 int connection_open(struct connection *c, struct err *err);
 
+/* Waits for a call that was started. Returns 0, or -1 with the call's error. */
+int connection_wait(struct connection *c, struct call *call, struct err *err);
+
+/* Does an admin call and waits for it; what it finds lies in `arena`. */
+int connection_admin(struct connection *c, struct admin_call *call, struct arena *arena,
+    struct err *err);
+
 void connection_release(struct connection *c);
 
 #endif

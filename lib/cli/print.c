@@ -145,6 +145,19 @@ print_int(struct print *p, int64_t v)
 }
 
 void
+print_seconds(struct print *p, int64_t ms)
+{
+	uint64_t size = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+	size_t start;
+
+	cell_begin(p);
+	start = p->row.len;
+	buf_printf(&p->row, "%s%llu.%03u", ms < 0 ? "-" : "", (unsigned long long)(size / 1000),
+	    (unsigned)(size % 1000));
+	cell_end(p, start);
+}
+
+void
 print_bool(struct print *p, bool v)
 {
 	size_t start;

@@ -51,6 +51,7 @@ void print_text(struct print *p, const char *s);
 void print_bytes(struct print *p, const void *data, size_t len);
 void print_int(struct print *p, int64_t v);
 void print_bool(struct print *p, bool v);
+void print_seconds(struct print *p, int64_t ms); /* "12.345"; a number in JSON too */
 void print_nothing(struct print *p);
 
 /* "1,2,3", a list in JSON. */

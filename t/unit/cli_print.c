@@ -45,9 +45,33 @@ check(enum print_mode mode, bool heading, bool color, bool rows, const char *wan
 	free(text);
 }
 
+static void
+seconds(void)
+{
+	static const struct column one[] = {{"seconds", true}};
+	static const int64_t values[] = {0, 1, 12345, -1500, INT64_MIN};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	struct print p;
+	struct err err;
+
+	print_init(&p, one, 1, PRINT_TSV, false, f, &err);
+	for (size_t i = 0; i < 5; i++) {
+		print_seconds(&p, values[i]);
+		print_row(&p, &err);
+	}
+	print_end(&p, &err);
+	print_release(&p);
+	fclose(f);
+	is_str(text, "0.000\n0.001\n12.345\n-1.500\n-9223372036854775.808\n", "seconds");
+	free(text);
+}
+
 int
 main(void)
 {
+	seconds();
 	check(PRINT_TSV, false, false, true, "caf\xc3\xa9\\t1\t7\t1,2\n-\t-123456\t-\n", "TSV");
 	check(PRINT_TSV, true, false, true,
 	    "topic\toffset\tisr\ncaf\xc3\xa9\\t1\t7\t1,2\n-\t-123456\t-\n", "TSV with a heading");
