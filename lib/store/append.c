@@ -276,8 +276,8 @@ is_gone(struct store *s, const struct store_partition *p)
 	return t == NULL || !uuid_equal(&t->id, &p->topic_id);
 }
 
-static int
-sync_one(struct store *s, struct store_partition *p, struct err *err)
+int
+partition_sync(struct store *s, struct store_partition *p, struct err *err)
 {
 	if (p->log_open && p->log.failed && !is_gone(s, p))
 		return err_set(err, ERR_IO, "%s-%d: a storage error came before the sync", p->topic,
@@ -302,7 +302,7 @@ store_sync(struct store *s, struct err *err)
 	if (partition_metadata(s, err) == NULL)
 		return -1;
 	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;)
-		if (sync_one(s, e->value, err) == -1 && first.code == 0)
+		if (partition_sync(s, e->value, err) == -1 && first.code == 0)
 			first = *err;
 	if (first.code == 0)
 		return 0;

@@ -228,6 +228,9 @@ void change_end(struct change *c);
 int store_append_reserved(struct store *s, const char *topic, int32_t partition, uint8_t *bytes,
     size_t len, struct mlog_appended *out, struct err *err);
 
+/* Makes durable what this process has appended to a partition. */
+int partition_sync(struct store *s, struct store_partition *p, struct err *err);
+
 /* Makes what was read of the metadata durable. */
 int metadata_sync(struct store *s, struct err *err);
 
