@@ -8,10 +8,16 @@
 /* What a record costs in a batch besides its bytes, at most: varints, counts. */
 #define RECORD_OVERHEAD_MAX 40
 
-/* A batch: first being filled, then under way. It owns its bytes. */
+/* The memory of a batch, in a list while it is not used. */
+struct room {
+	struct batch_builder builder;
+	struct room *next;
+};
+
+/* A batch: first being filled, then under way. */
 struct flight {
 	struct produce_call call; /* first: completions come with it */
-	struct batch_builder builder;
+	struct room *room;        /* NULL once the target has taken the bytes */
 	struct producer_ack ack;
 	struct buf inputs; /* int64_t each: the caller's numbers of the records */
 	struct lane *lane;
@@ -43,6 +49,7 @@ struct producer {
 	struct map topics;  /* name -> struct topic */
 	struct topic *last; /* the one used last */
 	struct flight *free;
+	struct room *rooms; /* free ones */
 	size_t in_flight;
 	struct err failure; /* what stopped it; code 0: nothing */
 };
@@ -77,9 +84,18 @@ producer_new(struct target *t, const struct producer_config *c, struct err *err)
 }
 
 static void
+room_free(struct room *r)
+{
+	if (r == NULL)
+		return;
+	batch_builder_release(&r->builder);
+	free(r);
+}
+
+static void
 flight_free(struct flight *f)
 {
-	batch_builder_release(&f->builder);
+	room_free(f->room);
 	buf_release(&f->inputs);
 	free(f);
 }
@@ -114,6 +130,12 @@ producer_free(struct producer *p)
 		p->free = f->next;
 		flight_free(f);
 	}
+	while (p->rooms != NULL) {
+		struct room *r = p->rooms;
+
+		p->rooms = r->next;
+		room_free(r);
+	}
 	free(p);
 }
 
@@ -126,6 +148,17 @@ producer_busy(const struct producer *p)
 /* --- a batch leaves, and comes back ---------------------------------------- */
 
 static void flight_done(struct call *call);
+
+/* The batch's memory is free for the next one. */
+static void
+room_return(struct producer *p, struct flight *f)
+{
+	if (f->room == NULL)
+		return;
+	f->room->next = p->rooms;
+	p->rooms = f->room;
+	f->room = NULL;
+}
 
 /* Hands the open batch to the target. */
 static void
@@ -153,8 +186,8 @@ lane_send(struct lane *l, bool urgent)
 	    .base_offset = -1,
 	    .append_time = NO_TIMESTAMP,
 	};
-	f->ack.record_count = f->builder.head.record_count;
-	if (batch_builder_finish(&f->builder, &b, &f->call.call.err) == -1) {
+	f->ack.record_count = f->room->builder.head.record_count;
+	if (batch_builder_finish(&f->room->builder, &b, &f->call.call.err) == -1) {
 		flight_done(&f->call.call);
 		return;
 	}
@@ -163,6 +196,8 @@ lane_send(struct lane *l, bool urgent)
 	f->call.bytes = (uint8_t *)(uintptr_t)b.bytes;
 	f->call.len = (size_t)b.size;
 	target_produce(p->target, &f->call);
+	if (f->call.taken)
+		room_return(p, f);
 }
 
 static void
@@ -186,6 +221,7 @@ flight_done(struct call *call)
 		if (p->failure.code == 0)
 			p->failure = call->err;
 	}
+	room_return(p, f);
 	f->next = p->free;
 	p->free = f;
 	if (l->waiting && l->in_flight == 0)
@@ -302,24 +338,36 @@ choose(struct producer *p, struct topic *t, const struct record *rec)
 
 /* --- records come in ------------------------------------------------------- */
 
-/* Begins a batch, with the memory of one that is done if there is any. */
+static struct room *
+room_take(struct producer *p)
+{
+	struct room *r = p->rooms;
+
+	if (r != NULL) {
+		p->rooms = r->next;
+		batch_builder_reset(&r->builder);
+	} else if ((r = calloc(1, sizeof(*r))) != NULL) {
+		batch_builder_init(&r->builder, p->config.codec, p->config.level);
+	}
+	return r;
+}
+
+/* Begins a batch, with what an earlier one has left behind if there is any. */
 static struct flight *
 flight_begin(struct producer *p, struct lane *l, struct err *err)
 {
 	struct flight *f = p->free;
 
-	if (f != NULL) {
+	if (f != NULL)
 		p->free = f->next;
-		batch_builder_reset(&f->builder);
-		buf_clear(&f->inputs);
-	} else {
+	else
 		f = calloc(1, sizeof(*f));
-		if (f == NULL) {
-			err_nomem(err);
-			return NULL;
-		}
-		batch_builder_init(&f->builder, p->config.codec, p->config.level);
+	if (f == NULL || (f->room = room_take(p)) == NULL) {
+		free(f);
+		err_nomem(err);
+		return NULL;
 	}
+	buf_clear(&f->inputs);
 	f->lane = l;
 	f->ack = (struct producer_ack){.topic = l->topic->name, .partition = l->partition};
 	if (p->config.linger_ms >= 0)
@@ -352,7 +400,7 @@ static bool
 lane_full(const struct lane *l, size_t more)
 {
 	const struct producer_config *c = &l->producer->config;
-	const struct batch_builder *bb = &l->open->builder;
+	const struct batch_builder *bb = &l->open->room->builder;
 
 	return batch_builder_size(bb) + more > c->batch_bytes ||
 	    (c->batch_records > 0 && bb->head.record_count >= c->batch_records);
@@ -386,7 +434,7 @@ producer_send(struct producer *p, const char *topic, int32_t partition, const st
 	buf_put(&l->open->inputs, &input, sizeof(input));
 	if (l->open->inputs.failed)
 		return err_nomem(err);
-	if (batch_builder_add(&l->open->builder, rec, err) == -1)
+	if (batch_builder_add(&l->open->room->builder, rec, err) == -1)
 		return -1;
 	/* With the last record that fits, a batch need not wait for another. */
 	if (lane_full(l, 0)) {

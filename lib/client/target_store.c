@@ -41,8 +41,10 @@ call_queue_pop(struct call_queue *q)
 }
 
 void
-store_target_finish(struct store_target *st, struct call *c)
+store_target_finish(struct store_target *st, struct call *c, int result)
 {
+	if (result == 0)
+		c->err.code = 0;
 	if (st->done.first == NULL)
 		os_timer_start(st->target.os, &st->tell, 0);
 	call_queue_push(&st->done, c);

@@ -63,8 +63,7 @@ named_topic(struct store_target *st, const char *name, struct metadata_call *c,
 	if (t == NULL && c->auto_create && st->options.auto_create_topics) {
 		if (store_create_topic(st->store, &spec, err) == -1 &&
 		    err->code != ERR_TOPIC_ALREADY_EXISTS)
-			return -1;
-		err->code = 0; /* somebody else was quicker: as good */
+			return -1; /* if somebody else was quicker, as good */
 		t = image_topic(store_image(st->store), name);
 	}
 	if (t == NULL)
@@ -114,13 +113,13 @@ void
 store_target_metadata(struct target *t, struct metadata_call *c)
 {
 	struct store_target *st = store_target_of(t);
+	int ret = store_refresh(st->store, &c->call.err);
 
 	c->topics = NULL;
 	c->topic_count = 0;
-	if (store_refresh(st->store, &c->call.err) == 0 &&
-	    (c->names == NULL ? all_topics(st, c) : named_topics(st, c)) == 0)
-		c->call.err.code = 0; /* passed over on the way */
-	store_target_finish(st, &c->call);
+	if (ret == 0)
+		ret = c->names == NULL ? all_topics(st, c) : named_topics(st, c);
+	store_target_finish(st, &c->call, ret);
 }
 
 /* --- topics ---------------------------------------------------------------- */
@@ -155,8 +154,7 @@ change_topic(struct store_target *st, struct admin_call *c)
 	if (configs == NULL)
 		return -1;
 	if (c->op == ADMIN_ALTER_CONFIGS)
-		ret = store_alter_configs(st->store, c->topic, configs, c->config_count,
-		    &c->call.err);
+		ret = store_alter_configs(st->store, c->topic, configs, c->config_count, &c->call.err);
 	else if (c->replicas > 1)
 		ret = err_set(&c->call.err, ERR_INVALID_REPLICATION_FACTOR,
 		    "%d replicas wanted, but a store without a daemon is one node", c->replicas);
@@ -324,14 +322,13 @@ describe_group(struct store_target *st, struct admin_call *c)
 {
 	struct group_members members = {.list = NULL};
 	struct group_offsets offsets = {.list = NULL};
-	int ret = -1;
+	int ret = group_members(st->store, c->group, &members, &c->call.err);
 
-	if (group_members(st->store, c->group, &members, &c->call.err) == 0 &&
-	    group_committed(st->store, c->group, &offsets, &c->call.err) == 0 &&
-	    copy_members(st, &members, c) == 0) {
-		c->state = members.count > 0 ? "Stable" : offsets.count > 0 ? "Empty" : "Dead";
-		ret = 0;
-	}
+	if (ret == 0)
+		ret = group_committed(st->store, c->group, &offsets, &c->call.err);
+	if (ret == 0)
+		ret = copy_members(st, &members, c);
+	c->state = members.count > 0 ? "Stable" : offsets.count > 0 ? "Empty" : "Dead";
 	group_members_release(&members);
 	group_offsets_release(&offsets);
 	return ret;
@@ -341,6 +338,7 @@ static int
 delete_offsets(struct store_target *st, struct admin_call *c)
 {
 	struct group_offset *list = calloc(c->position_count + 1, sizeof(*list));
+
 	int ret;
 
 	if (list == NULL)
@@ -387,16 +385,16 @@ admin(struct store_target *st, struct admin_call *c)
 	case ADMIN_DELETE_OFFSETS:
 		return delete_offsets(st, c);
 	}
-	return err_set(err, ERR_INVALID, "no such operation: %d", (int)c->op);
+	return err_set(err, ERR_INVALID_REQUEST, "unknown admin operation %d", (int)c->op);
 }
 
 void
 store_target_admin(struct target *t, struct admin_call *c)
 {
 	struct store_target *st = store_target_of(t);
+	int ret = store_refresh(st->store, &c->call.err);
 
-	/* What was done well may have passed over an error on its way. */
-	if (store_refresh(st->store, &c->call.err) == 0 && admin(st, c) == 0)
-		c->call.err.code = 0;
-	store_target_finish(st, &c->call);
+	if (ret == 0)
+		ret = admin(st, c);
+	store_target_finish(st, &c->call, ret);
 }

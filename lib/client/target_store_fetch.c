@@ -149,15 +149,15 @@ store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struc
 
 /* --- waiting --------------------------------------------------------------- */
 
-/* Looks at all parts of a fetch; true if it is done. */
-static bool
+/* Looks at all parts of a fetch: 1 if it is done, 0 if nothing is there, -1. */
+static int
 fetch_look(struct store_target *st, struct fetch_call *c)
 {
-	bool any = false;
+	int any = 0;
 
 	for (size_t i = 0; i < c->part_count; i++) {
 		if (look(st, c->parts[i], c->isolation, &c->call.err) == -1)
-			return true;
+			return -1;
 		any |= c->parts[i]->ready;
 	}
 	return any;
@@ -201,10 +201,11 @@ recheck(struct store_target *st)
 
 	while (*at != NULL) {
 		struct fetch_call *c = *at;
+		int got = fetch_look(st, c);
 
-		if (fetch_look(st, c) || (c->max_wait_ms >= 0 && now >= c->deadline_ns)) {
+		if (got != 0 || (c->max_wait_ms >= 0 && now >= c->deadline_ns)) {
 			*at = (struct fetch_call *)c->call.next;
-			store_target_finish(st, &c->call);
+			store_target_finish(st, &c->call, got == -1 ? -1 : 0);
 		} else {
 			at = (struct fetch_call **)&c->call.next;
 		}
@@ -228,9 +229,10 @@ void
 store_target_fetch(struct target *t, struct fetch_call *c)
 {
 	struct store_target *st = store_target_of(t);
+	int got = fetch_look(st, c);
 
-	if (fetch_look(st, c) || c->max_wait_ms == 0) {
-		store_target_finish(st, &c->call);
+	if (got != 0 || c->max_wait_ms == 0) {
+		store_target_finish(st, &c->call, got == -1 ? -1 : 0);
 		return;
 	}
 	watch_parts(st, c);
@@ -267,35 +269,42 @@ answer(struct reader *r, struct offset_query *q, enum target_isolation isolation
 	return 0;
 }
 
+/* 0, also with a code of its own; -1 for what concerns the call. */
+static int
+answer_query(struct store_target *st, struct reader **r, struct offset_query *q, bool same,
+    enum target_isolation isolation, struct err *err)
+{
+	q->code = 0;
+	q->offset = q->found_timestamp = -1;
+	if (!same) {
+		err->code = 0;
+		reader_free(*r);
+		*r = store_reader(st->store, q->topic, q->partition, err);
+	}
+	if (*r != NULL)
+		return answer(*r, q, isolation, err);
+	if (err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		q->code = err->code;
+	else if (err->code != 0)
+		return -1;
+	else if (q->timestamp < 0)
+		q->offset = 0; /* no directory yet: empty */
+	return 0;
+}
+
 void
 store_target_offsets(struct target *t, struct offsets_call *c)
 {
 	struct store_target *st = store_target_of(t);
 	struct reader *r = NULL;
-	bool failed = false;
+	int got = 0;
 
-	for (size_t i = 0; i < c->query_count && !failed; i++) {
+	for (size_t i = 0; i < c->query_count && got == 0; i++) {
 		struct offset_query *q = &c->queries[i];
 		bool same = i > 0 && q[-1].partition == q->partition && q[-1].topic == q->topic;
 
-		q->code = 0;
-		q->found_timestamp = -1;
-		if (!same) {
-			c->call.err.code = 0;
-			reader_free(r);
-			r = store_reader(st->store, q->topic, q->partition, &c->call.err);
-		}
-		if (r == NULL && c->call.err.code == ERR_UNKNOWN_TOPIC_OR_PARTITION) {
-			q->code = c->call.err.code;
-			q->offset = -1;
-		} else if (r == NULL && c->call.err.code == 0) {
-			q->offset = q->timestamp >= 0 ? -1 : 0; /* no directory yet: empty */
-		} else {
-			failed = r == NULL || answer(r, q, c->isolation, &c->call.err) == -1;
-		}
+		got = answer_query(st, &r, q, same, c->isolation, &c->call.err);
 	}
 	reader_free(r);
-	if (!failed)
-		c->call.err.code = 0; /* told by the query's code, or passed over on the way */
-	store_target_finish(st, &c->call);
+	store_target_finish(st, &c->call, got);
 }

@@ -41,10 +41,8 @@ store_target_commit(struct target *t, struct commit_call *c)
 	}
 	if (ok == 0)
 		ok = group_commit(st->store, c->group, list, c->position_count, &c->call.err);
-	if (ok == 0)
-		c->call.err.code = 0; /* passed over on the way */
 	free(list);
-	store_target_finish(st, &c->call);
+	store_target_finish(st, &c->call, ok);
 }
 
 static int
@@ -78,18 +76,16 @@ store_target_committed(struct target *t, struct committed_call *c)
 {
 	struct store_target *st = store_target_of(t);
 	struct group_offsets o = {.list = NULL};
+	int ret = group_committed(st->store, c->group, &o, &c->call.err);
 
-	if (group_committed(st->store, c->group, &o, &c->call.err) == 0) {
-		c->call.err.code = 0;
-		if (c->positions == NULL)
-			all_positions(c, &o, &c->call.err);
-		else
-			for (size_t i = 0; i < c->position_count; i++)
-				c->positions[i].offset = group_offsets_get(&o,
-				    c->positions[i].topic, c->positions[i].partition);
-	}
+	if (ret == 0 && c->positions == NULL)
+		ret = all_positions(c, &o, &c->call.err);
+	else if (ret == 0)
+		for (size_t i = 0; i < c->position_count; i++)
+			c->positions[i].offset = group_offsets_get(&o, c->positions[i].topic,
+			    c->positions[i].partition);
 	group_offsets_release(&o);
-	store_target_finish(st, &c->call);
+	store_target_finish(st, &c->call, ret);
 }
 
 static void

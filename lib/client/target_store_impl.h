@@ -44,8 +44,9 @@ void call_queue_init(struct call_queue *q);
 void call_queue_push(struct call_queue *q, struct call *c);
 struct call *call_queue_pop(struct call_queue *q);
 
-/* The call is finished: it is told from the next turn of the loop. */
-void store_target_finish(struct store_target *st, struct call *c);
+/* The call is finished: it is told from the next turn of the loop. With `result`
+ * 0 it went well, whatever those below have left in its err. */
+void store_target_finish(struct store_target *st, struct call *c, int result);
 
 /* target_store_sync.c */
 void store_target_produce(struct target *t, struct produce_call *c);

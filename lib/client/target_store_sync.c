@@ -23,14 +23,16 @@ static void
 sync_done(struct os_sync *s)
 {
 	struct store_target *st = s->ctx;
-	struct err err = {.code = 0};
+	struct err err;
 	struct call *c;
+	int result;
 
 	st->syncing = false;
-	store_synced(st->store, s->result, &err);
+	result = store_synced(st->store, s->result, &err);
 	while ((c = call_queue_pop(&st->in_sync)) != NULL) {
-		c->err = err;
-		store_target_finish(st, c);
+		if (result == -1)
+			c->err = err;
+		store_target_finish(st, c, result);
 	}
 	if (st->sync_wanted)
 		sync_begin(st);
@@ -52,8 +54,7 @@ sync_begin(struct store_target *st)
 	if (st->sync_fds == NULL &&
 	    (st->sync_fds = calloc(SYNC_FDS, sizeof(*st->sync_fds))) == NULL) {
 		while ((c = call_queue_pop(&st->in_sync)) != NULL) {
-			err_nomem(&c->err);
-			store_target_finish(st, c);
+			store_target_finish(st, c, err_nomem(&c->err));
 		}
 		return;
 	}
@@ -87,13 +88,13 @@ store_target_produce(struct target *t, struct produce_call *c)
 	c->taken = true;
 	if (store_append(st->store, c->topic, c->partition, c->bytes, c->len, &done,
 	        &c->call.err) == -1) {
-		store_target_finish(st, &c->call);
+		store_target_finish(st, &c->call, -1);
 		return;
 	}
 	c->base_offset = done.base_offset;
 	c->append_time = done.append_time;
 	if (c->acks != ACKS_ALL) {
-		store_target_finish(st, &c->call);
+		store_target_finish(st, &c->call, 0);
 		return;
 	}
 	if (st->unsynced.first == NULL)
@@ -115,6 +116,6 @@ store_target_flush(struct target *t, struct call *c)
 	} else if (st->syncing) {
 		call_queue_push(&st->in_sync, c);
 	} else {
-		store_target_finish(st, c);
+		store_target_finish(st, c, 0);
 	}
 }
