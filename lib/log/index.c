@@ -368,6 +368,17 @@ tindex_lookup(struct tindex *ix, int64_t timestamp, struct tindex_entry *out, st
 }
 
 int
+tindex_lookup_offset(struct tindex *ix, int64_t offset, struct tindex_entry *out, struct err *err)
+{
+	int64_t n = count_below(&ix->file, tindex_before, offset + 1, err);
+
+	if (n == -1)
+		return -1;
+	*out = (struct tindex_entry){-1, ix->file.base};
+	return n > 0 ? tindex_get(ix, n - 1, out, err) : 0;
+}
+
+int
 tindex_append(struct tindex *ix, int64_t timestamp, int64_t offset, struct err *err)
 {
 	struct tindex_entry e = {timestamp, offset};

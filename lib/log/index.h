@@ -84,6 +84,10 @@ int oindex_lookup(struct oindex *ix, int64_t offset, struct oindex_entry *out, s
 int tindex_lookup(struct tindex *ix, int64_t timestamp, struct tindex_entry *out,
     struct err *err);
 
+/* The last entry at or below `offset`, or (-1, base). */
+int tindex_lookup_offset(struct tindex *ix, int64_t offset, struct tindex_entry *out,
+    struct err *err);
+
 /* Adds an entry for the batch with `last_offset` that begins at `position`. One
  * that does not advance is ignored. ERR_NO_SPACE leaves the index as it was. */
 int oindex_append(struct oindex *ix, int64_t last_offset, int64_t position, struct err *err);

@@ -37,6 +37,14 @@ mlog_fail(struct mlog *log)
 }
 
 int
+mlog_fail_io(struct mlog *log, const struct err *err)
+{
+	if (err->code == ERR_IO && err->sys_errno != EMFILE && err->sys_errno != ENFILE)
+		log->failed = true;
+	return -1;
+}
+
+int
 mlog_usable(const struct mlog *log, struct err *err)
 {
 	if (!log->failed)
@@ -215,34 +223,32 @@ advance(struct mlog *log, const struct mlog_tail *t, size_t at, struct err *err)
 	return 0;
 }
 
-/* The state behind the batch that the last index entry points at; false if that
- * is not the batch it should be. */
+/* The state behind the batch that index entry `e` points at; false if that is not
+ * the batch it should be. */
 static bool
-tail_at_index(struct segment *s, struct scan *scan, struct mlog_tail *t)
+tail_at_entry(struct segment *s, const struct oindex_entry *e, struct scan *scan,
+    struct mlog_tail *t)
 {
+	struct tindex_entry newest;
 	struct err ignored;
 	struct batch b;
 
-	if (s->offsets->last.position == 0)
-		return true;
-	scan_move(scan, s->offsets->last.position);
-	if (scan_next(scan, &b, &ignored) != 1 ||
-	    batch_last_offset(&b) != s->offsets->last.offset)
+	scan_move(scan, e->position);
+	if (scan_next(scan, &b, &ignored) != 1 || batch_last_offset(&b) != e->offset ||
+	    tindex_lookup_offset(s->times, e->offset, &newest, &ignored) == -1)
 		return false;
-	t->indexed_position = s->offsets->last.position;
-	t->size = t->indexed_position + b.size;
+	t->indexed_position = e->position;
+	t->size = e->position + b.size;
 	t->end_offset = batch_next_offset(&b);
-	t->max_timestamp = s->times->last.timestamp;
-	t->max_timestamp_offset = s->times->last.offset;
+	t->max_timestamp = newest.timestamp;
+	t->max_timestamp_offset = newest.timestamp >= 0 ? newest.offset : -1;
 	return true;
 }
 
-/* A clean stop: only the end of the active segment is looked at, from the last
- * index entry on. Anything odd about it, and it was none. */
-static int
-open_clean(struct mlog *log, struct mlog_tail *t, struct err *err)
+int
+mlog_tail_below(struct segment *s, int64_t offset, struct mlog_tail *t, struct err *err)
 {
-	struct segment *s = mlog_active(log);
+	struct oindex_entry e = {s->base, 0};
 	struct scan scan;
 	struct batch b;
 	int r;
@@ -251,16 +257,21 @@ open_clean(struct mlog *log, struct mlog_tail *t, struct err *err)
 	if (segment_open_log(s, err) == -1 || segment_open_indexes(s, err) == -1)
 		return -1;
 	scan_init(&scan);
-	scan_start(&scan, log->os, s->log_fd, 0);
+	scan_start(&scan, s->os, s->log_fd, 0);
 	r = scan_next(&scan, &b, err);
-	if (r == 1 && !tail_at_index(s, &scan, t))
+	if (r == 1 && offset > s->base &&
+	    oindex_lookup(s->offsets, offset - 1, &e, err) == -1)
 		r = -1;
-	if (r == 1)
-		t->first_timestamp = b.max_timestamp;
+	if (r == 1 && e.position > 0) {
+		if (tail_at_entry(s, &e, &scan, t))
+			t->first_timestamp = b.max_timestamp;
+		else
+			r = err_set(err, ERR_CORRUPT, "its entry for offset %lld is wrong",
+			    (long long)e.offset);
+	}
 	scan_release(&scan);
 	t->producers = r != 0;
-	t->synced_offset = t->end_offset;
-	return r == -1 ? -1 : 0;
+	return r == -1 ? segment_err(s, SEGMENT_INDEX, err) : 0;
 }
 
 static int
@@ -273,7 +284,10 @@ open_segments(struct mlog *log, const struct mlog_open_args *args, struct err *e
 		return mlog_begin(log, args->start_offset, err);
 	if (args->how == MLOG_TRUST_TAIL && args->tail != NULL && tail_fits(log, args->tail, &at))
 		return advance(log, args->tail, at, err);
-	if (args->how == MLOG_CLEAN && open_clean(log, &clean, err) == 0) {
+	/* A clean stop: only the end of the active segment is looked at. Anything odd
+	 * about it, and it was none. */
+	if (args->how == MLOG_CLEAN &&
+	    mlog_tail_below(mlog_active(log), INT64_MAX, &clean, err) == 0) {
 		log->tail = clean;
 		if (mlog_verify(log, log->segment_count - 1, clean.end_offset, err) == -1)
 			return -1;

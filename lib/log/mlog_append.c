@@ -1,11 +1,9 @@
 /* Appending, and rolling to a new segment. */
-#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "log/mlog_impl.h"
-
-#include <string.h>
 
 /* --- rolling -------------------------------------------------------------------- */
 
@@ -144,7 +142,7 @@ mlog_roll_at(struct mlog *log, int64_t base, struct err *err)
 	if (write_closing_entry(log, err) == -1 || write_snapshot(log, base, err) == -1 ||
 	    create_next(log, base, err) == -1) {
 		/* Without space the log goes on in the old segment when there is some. */
-		return err->code == ERR_IO ? mlog_fail(log) : -1;
+		return mlog_fail_io(log, err);
 	}
 	old->size = log->tail.size;
 	old->unsynced = synced < log->tail.end_offset ||
@@ -183,7 +181,8 @@ mlog_index_batch(struct mlog *log, const struct index_due *due, int64_t indexed_
 			return 0;
 		segment_err(s, SEGMENT_INDEX, err);
 	}
-	if (err->code == ERR_IO || err->code == ERR_CORRUPT)
+	mlog_fail_io(log, err);
+	if (log->failed || err->code == ERR_CORRUPT)
 		return mlog_fail(log);
 	/* The batch is in the log and found by scanning: the next one tries again. */
 	log->tail.indexed_position = indexed_before;
@@ -224,7 +223,7 @@ note_epoch(struct mlog *log, const struct batch *b, struct err *err)
 	if (epochs_write(&log->epochs, log->os, log->dir, err) == 0)
 		return 0;
 	epochs_truncate_end(&log->epochs, b->base_offset);
-	return err->code == ERR_IO ? mlog_fail(log) : -1;
+	return mlog_fail_io(log, err);
 }
 
 static int

@@ -25,6 +25,10 @@ mlog_segment_end(const struct mlog *log, size_t i)
 /* The log takes nothing more; returns -1. */
 int mlog_fail(struct mlog *log);
 
+/* The same if the error is one of storage, not of a want of memory, space or
+ * descriptors, after which a log can go on. */
+int mlog_fail_io(struct mlog *log, const struct err *err);
+
 /* ERR_IO if it has failed before. */
 int mlog_usable(const struct mlog *log, struct err *err);
 
@@ -39,6 +43,11 @@ int mlog_load_segments(struct mlog *log, struct err *err);
 
 /* Number of the segment that holds `offset`: the last with base <= offset, or 0. */
 size_t mlog_segment_of(const struct mlog *log, int64_t offset);
+
+/* What the tail was at the last index entry below `offset`, or at the start of the
+ * segment: whoever wants to know more scans on from there. ERR_CORRUPT if the
+ * entry is not true. */
+int mlog_tail_below(struct segment *s, int64_t offset, struct mlog_tail *t, struct err *err);
 
 /* Makes the first segment of a log that has none. */
 int mlog_begin(struct mlog *log, int64_t base, struct err *err);

@@ -160,5 +160,5 @@ mlog_note_producer(struct mlog *log, const struct batch *b, struct err *err)
 	producers_clear(&log->producers, 0);
 	log->producers_loaded = false;
 	log->tail.producers = true;
-	return err->code == ERR_IO ? mlog_fail(log) : -1;
+	return mlog_fail_io(log, err);
 }

@@ -57,11 +57,13 @@ tail_before(struct mlog *log, struct segment *s, int64_t offset, struct mlog_tai
 	struct batch b;
 	int r;
 
-	if (segment_open_log(s, err) == -1)
-		return -1;
-	segment_begin_tail(t, s->base);
+	if (mlog_tail_below(s, offset, t, err) == -1) {
+		if (err->code != ERR_CORRUPT || segment_open_log(s, err) == -1)
+			return -1;
+		segment_begin_tail(t, s->base);
+	}
 	scan_init(&scan);
-	scan_start(&scan, log->os, s->log_fd, 0);
+	scan_start(&scan, log->os, s->log_fd, t->size);
 	scan.headers_only = true;
 	while ((r = scan_next(&scan, &b, err)) == 1 && batch_next_offset(&b) <= offset)
 		segment_account(t, &b, log->config.index_interval_bytes, &due);

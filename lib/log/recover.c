@@ -194,6 +194,7 @@ finish_segment(struct recovery *rc, struct err *err)
 	    -1)
 		return segment_err(s, SEGMENT_TIME, err);
 	s->unsynced = true;
+	segment_close(s); /* there may be many */
 	segment_begin_tail(&log->tail, log->segments[rc->at + 1]->base);
 	log->tail.synced_offset = synced;
 	log->tail.producers = producers;
