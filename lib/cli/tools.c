@@ -11,6 +11,7 @@
 	    OPTION_REPEAT, 0}
 #define ROW_TIMEOUT(verbs) \
 	{'m', "timeout", "SECS", "longest wait for a lock or a topic", NULL, verbs, 0, 0}
+#define ROW_LOCK_TIMEOUT {'m', "timeout", "SECS", "longest wait for a lock", NULL, 0, 0, 0}
 #define ROW_CONFIG \
 	{'F', "config", "FILE", "configuration file ('none': none)", NULL, 0, 0, COMPLETE_FILE}
 #define ROW_PROPERTY(text) {'X', "property", "NAME=VALUE", text, NULL, 0, OPTION_REPEAT, 0}
@@ -143,11 +144,11 @@ static const struct verb_spec topics_verbs[] = {
 
 static const struct option_spec topics_options[] = {
     ROW_DIR,
-    ROW_TOPICS("topic or glob, as an operand"),
-    ROW_PARTITIONS(T(DESCRIBE) | T(TRIM) | T(OFFSETS) | T(DU)),
-    ROW_TIMEOUT(0),
+    ROW_TOPICS("topic, glob or ^regex, as an operand"),
+    ROW_PARTITIONS(T(DESCRIBE) | T(TRIM) | T(CLEAN) | T(OFFSETS) | T(DU)),
+    ROW_LOCK_TIMEOUT,
     ROW_CONFIG,
-    ROW_PROPERTY("set a property; with create and alter, of the topic"),
+    ROW_PROPERTY("set a property; with create and alter: of the topic"),
 
     {OPT_PARTITIONS, "partitions", "N", "number of partitions", "Topics", T(CREATE) | T(ALTER), 0,
         0},
@@ -190,17 +191,17 @@ static const struct verb_spec groups_verbs[] = {
 
 static const struct option_spec groups_options[] = {
     ROW_DIR,
-    {'G', "group", "GROUP", "group or glob, as an operand", NULL, 0, OPTION_REPEAT,
+    {'G', "group", "GROUP", "group, glob or ^regex, as an operand", NULL, 0, OPTION_REPEAT,
         COMPLETE_GROUP},
-    {'t', "topic", "TOPIC", "only of this topic or glob", NULL,
+    {'t', "topic", "TOPIC", "only of this topic, glob or ^regex", NULL,
         G(DESCRIBE) | G(LAG) | G(SEEK), OPTION_REPEAT, COMPLETE_TOPIC},
     ROW_PARTITIONS(G(DESCRIBE) | G(LAG) | G(SEEK)),
-    ROW_TIMEOUT(0),
+    ROW_LOCK_TIMEOUT,
     ROW_CONFIG,
     ROW_PROPERTY(PROPERTY_TEXT),
 
-    {OPT_MAX, "max", "N|DUR", "end with 1 above this lag, such as 1000 or 30s", "Groups", G(LAG),
-        0, 0},
+    {OPT_MAX, "max", "LIMIT", "end with 1 above this lag, such as 1000 or 30s", "Groups", G(LAG),
+        OPTION_REPEAT, 0},
     {'o', "offset", "POINT", "beginning, end, N, +N, -N or @TIME", NULL, G(SEEK), 0, 0},
     {OPT_FORCE, "force", NULL, "also while the group has members", NULL, G(SEEK), 0, 0},
     {'n', "dry-run", NULL, "say what would be done", NULL, G(SEEK) | G(DELETE), 0, 0},
