@@ -92,11 +92,30 @@ ask_index(struct view *v, int64_t offset, struct oindex_entry *e)
 	return r;
 }
 
+/* An index is a hint: the batch it points at must be the one it says. Its header
+ * is enough for that; its checksum is looked at when it is read. 1, 0 or -1. */
+static int
+is_at(struct view *v, const struct oindex_entry *e, int64_t *base_offset, struct err *err)
+{
+	bool headers_only = v->scan.headers_only;
+	struct batch b;
+	int r;
+
+	scan_move(&v->scan, e->position);
+	v->scan.headers_only = true;
+	r = scan_next(&v->scan, &b, err);
+	v->scan.headers_only = headers_only;
+	if (r == -1 && err->code != ERR_CORRUPT)
+		return view_err(v, err);
+	*base_offset = b.base_offset;
+	return r == 1 && batch_last_offset(&b) == e->offset && b.base_offset >= v->base;
+}
+
 int
 view_seek(struct view *v, int64_t offset, struct err *err)
 {
 	struct oindex_entry e;
-	struct batch b;
+	int64_t base_offset = v->base;
 	int r;
 
 	scan_move(&v->scan, 0);
@@ -104,17 +123,12 @@ view_seek(struct view *v, int64_t offset, struct err *err)
 	if (offset <= v->base || ask_index(v, offset, &e) == -1 || e.position <= 0 ||
 	    e.offset > offset)
 		return 0;
-	/* An index is a hint: the batch it points at must be the one it says. */
-	scan_move(&v->scan, e.position);
-	r = scan_next(&v->scan, &b, err);
-	if (r == -1 && err->code != ERR_CORRUPT)
-		return view_err(v, err);
-	if (r != 1 || batch_last_offset(&b) != e.offset) {
-		scan_move(&v->scan, 0);
-		return 0;
-	}
-	v->expected = b.base_offset;
-	scan_move(&v->scan, e.position);
+	r = is_at(v, &e, &base_offset, err);
+	if (r == -1)
+		return -1;
+	scan_move(&v->scan, r == 1 ? e.position : 0);
+	if (r == 1)
+		v->expected = base_offset;
 	return 0;
 }
 

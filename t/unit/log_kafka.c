@@ -196,7 +196,7 @@ main(void)
 	os_list(real, STORE, take_dir, &dirs);
 	ok(dirs.count > 20, "the fixtures are there");
 	for (int i = 0; i < dirs.count; i++) {
-		struct world w, kafka;
+		struct world w = {0}, kafka = {0};
 		load(&kafka, real, dirs.names[i]);
 		load(&w, real, dirs.names[i]);
 		check_rebuild(&w, dirs.names[i]);
