@@ -121,15 +121,22 @@ reader_seek(struct reader *r, int64_t offset, struct err *err)
 
 /* --- the end of a segment ---------------------------------------------------------- */
 
-/* Was the open file replaced or removed under its name? */
+/* Is the open file no longer what the segment's name stands for? While a
+ * replacement takes its place the name is that of the .swap; found under neither,
+ * it has to be looked for anew. */
 static bool
 is_replaced(const struct reader *r)
 {
+	struct segment_name n = {r->view.base, SEGMENT_LOG, SEGMENT_PLAIN};
 	char path[LOG_PATH_MAX];
 	struct os_stat st;
 
-	segment_path(path, r->dir, r->view.base, segment_suffix(SEGMENT_LOG));
-	return os_stat_path(r->os, path, &st) == 0 && st.inode != r->view.inode;
+	segment_name_path(path, r->dir, &n);
+	if (os_stat_path(r->os, path, &st) == 0)
+		return st.inode != r->view.inode;
+	n.state = SEGMENT_SWAP;
+	segment_name_path(path, r->dir, &n);
+	return os_stat_path(r->os, path, &st) == -1 || st.inode != r->view.inode;
 }
 
 /* Number of the segment to read after the open one, whose records were all
