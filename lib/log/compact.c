@@ -203,6 +203,7 @@ sync_group(struct compaction *c, size_t at, size_t count, struct err *err)
 static int
 compact_group(struct compaction *c, size_t at, size_t count, size_t *made, struct err *err)
 {
+	struct err ignored;
 	int r;
 
 	c->changed = count > 1;
@@ -215,9 +216,11 @@ compact_group(struct compaction *c, size_t at, size_t count, size_t *made, struc
 		r = compact_copy(c, i, err);
 	if (r == 0 && c->changed && !c->result->stopped)
 		r = out_finish(&c->out, err);
-	if (r == -1 || !c->changed || c->result->stopped) {
-		/* What is left of .cleaned goes when the log is opened next. */
-		out_abandon(&c->out);
+	if (r == -1) {
+		/* What is left goes when the log is opened or compacted next. */
+		out_abandon(&c->out, &ignored);
+	} else if (!c->changed || c->result->stopped) {
+		r = out_abandon(&c->out, err);
 	} else {
 		r = compact_swap(c->log, &c->out, at, count, err);
 		*made = c->out.count;
@@ -288,12 +291,50 @@ measure(struct compaction *c, int64_t *segments, int64_t *bytes, struct err *err
 	return 0;
 }
 
+/* Are the names in the directory those of our segments? */
+static bool
+names_fit(const struct mlog *log, const struct segment_names *names)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const struct segment_name *n = &names->names[i];
+
+		if (n->state != SEGMENT_PLAIN)
+			return false;
+		if (n->kind != SEGMENT_LOG)
+			continue;
+		if (at == log->segment_count || log->segments[at]->base != n->base)
+			return false;
+		at++;
+	}
+	return at == log->segment_count;
+}
+
+/* Another process may have compacted this log, or been killed while it did. A
+ * .cleaned that it left would undo what we replace, were we killed, too. */
+static int
+refresh(struct mlog *log, struct err *err)
+{
+	struct segment_names names = {0};
+	int r = segment_names_read(&names, log->os, log->dir, err);
+	bool fit = r == 0 && names_fit(log, &names);
+
+	segment_names_release(&names);
+	if (r == -1 || fit)
+		return r;
+	if (mlog_load_segments(log, err) == -1)
+		return mlog_fail(log);
+	mlog_mark_unsynced(log);
+	return 0;
+}
+
 static int
 prepare(struct compaction *c, struct err *err)
 {
 	struct mlog *log = c->log;
 
-	if (mlog_usable(log, err) == -1)
+	if (mlog_usable(log, err) == -1 || refresh(log, err) == -1)
 		return -1;
 	c->start = c->result->first_dirty_offset = first_dirty(log, c->args->first_dirty_offset);
 	if (find_limit(log, c->args, c->start, &c->limit, err) == -1)

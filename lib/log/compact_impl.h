@@ -99,8 +99,9 @@ int out_aborted(struct out_group *g, const struct aborted_txn *a, struct err *er
 /* Writes what is buffered and the closing entry, syncs, closes. */
 int out_finish(struct out_group *g, struct err *err);
 
-/* Removes all that bears a temporary name, as far as that goes. */
-int out_abandon(struct out_group *g);
+/* Removes all that bears a temporary name. While one is left nothing may be
+ * replaced: recovery would take it for part of that replacement. */
+int out_abandon(struct out_group *g, struct err *err);
 
 void out_release(struct out_group *g); /* closes and frees */
 

@@ -201,25 +201,21 @@ close_files(struct out_group *g)
 
 /* .swap first: one that is left must not look like all there is. */
 int
-out_abandon(struct out_group *g)
+out_abandon(struct out_group *g, struct err *err)
 {
 	static const enum segment_state states[] = {SEGMENT_SWAP, SEGMENT_CLEANED};
 	char path[LOG_PATH_MAX];
-	int r = 0;
 
 	close_files(g);
-	for (size_t state = 0; state < 2; state++) {
-		for (size_t i = 0; i < g->count; i++) {
-			for (size_t k = 0; k < OUT_FILES; k++) {
-				struct segment_name n = {g->segments[i]->base, (enum segment_kind)k,
-				    states[state]};
-				segment_name_path(path, g->log->dir, &n);
-				if (os_remove(g->log->os, path) == -1 && errno != ENOENT)
-					r = -1;
-			}
-		}
-		if (r == -1)
-			return -1;
+	for (size_t i = 0; i < 2 * g->count * OUT_FILES; i++) {
+		struct segment_name n = {
+		    .base = g->segments[i / OUT_FILES % g->count]->base,
+		    .kind = (enum segment_kind)(i % OUT_FILES),
+		    .state = states[i / OUT_FILES / g->count],
+		};
+		segment_name_path(path, g->log->dir, &n);
+		if (os_remove(g->log->os, path) == -1 && errno != ENOENT)
+			return err_sys(err, errno, "%s: remove", path);
 	}
 	return 0;
 }

@@ -169,13 +169,14 @@ int
 compact_swap(struct mlog *log, struct out_group *g, size_t at, size_t count, struct err *err)
 {
 	struct swap w = {log, g, at, count};
+	struct err ignored;
 
 	if (push_new(&w, err) == -1)
 		return -1;
 	if (commit(&w, err) == -1) {
 		drop_new(&w);
 		/* What is left would replace segments when the log is opened next. */
-		return out_abandon(g) == -1 || os_sync_dir(log->os, log->dir) == -1 ?
+		return out_abandon(g, &ignored) == -1 || os_sync_dir(log->os, log->dir) == -1 ?
 		    mlog_fail(log) : -1;
 	}
 	if (retire(&w, err) == -1 || settle(&w, SEGMENT_LOG, SEGMENT_LOG, err) == -1 ||

@@ -199,10 +199,8 @@ tail_fits(struct mlog *log, const struct mlog_tail *t, size_t *at)
 	return segment_stat(s, &ignored) == 0 && s->size >= t->size;
 }
 
-/* What the tail did not say of segments before the active one: those that reach
- * above the synced offset may hold bytes that are not durable. */
-static void
-mark_unsynced(struct mlog *log)
+void
+mlog_mark_unsynced(struct mlog *log)
 {
 	for (size_t i = 0; i + 1 < log->segment_count; i++)
 		log->segments[i]->unsynced = mlog_segment_end(log, i) > log->tail.synced_offset;
@@ -219,7 +217,7 @@ advance(struct mlog *log, const struct mlog_tail *t, size_t at, struct err *err)
 		if (epochs_write(&log->epochs, log->os, log->dir, err) == -1)
 			return -1;
 	}
-	mark_unsynced(log);
+	mlog_mark_unsynced(log);
 	return 0;
 }
 

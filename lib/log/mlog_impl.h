@@ -41,6 +41,10 @@ void mlog_drop_segment(struct mlog *log, size_t i);
  * segment was removed. */
 int mlog_load_segments(struct mlog *log, struct err *err);
 
+/* Segments before the active one that reach above the synced offset may hold
+ * bytes that are not durable: marks them so. */
+void mlog_mark_unsynced(struct mlog *log);
+
 /* Number of the segment that holds `offset`: the last with base <= offset, or 0. */
 size_t mlog_segment_of(const struct mlog *log, int64_t offset);
 

@@ -200,9 +200,10 @@ judge_reopened(struct sim_disk *disk, bool same_boot)
 
 /* --- faults ------------------------------------------------------------------------------ */
 
-/* Compacts with a plan; the world is left as it then is. */
+/* Compacts with a plan; the world is left as it then is. With `stray`, another
+ * process was killed in its compaction since the log was opened. */
 static int
-run(struct world *w, const struct fault_plan *plan)
+run(struct world *w, const struct fault_plan *plan, bool stray)
 {
 	struct compact_result res;
 	struct sim_disk *disk = sim_clone(origin);
@@ -211,6 +212,8 @@ run(struct world *w, const struct fault_plan *plan)
 	w->os = fault_new(sim_os_new(disk, 1));
 	if (world_open(w, &(struct mlog_open_args){.tail = &tail}) == -1)
 		return -1;
+	if (stray)
+		sim_write(disk, DIR_OF_LOG "/00000000000000000001.log.cleaned", "half", 4);
 	fault_plan(w->os, plan);
 	return compact(w, &res);
 }
@@ -233,7 +236,8 @@ test_killed(enum fault_kind kind, const char *when)
 		struct world w;
 		bool fired;
 
-		run(&w, &(struct fault_plan){.calls = FAULT_WRITES, .at = n, .kind = kind});
+		run(&w, &(struct fault_plan){.calls = FAULT_WRITES, .at = n, .kind = kind},
+		    true);
 		fired = fault_fired(w.os) > 0;
 		if (fired) {
 			struct sim_disk *killed;
@@ -267,7 +271,7 @@ test_failing(enum fault_kind kind, int error, const char *what)
 	for (n = 1; why == NULL; n++) {
 		struct world w;
 		int r = run(&w, &(struct fault_plan){.calls = FAULT_ALL, .at = n, .kind = kind,
-		    .error = error});
+		    .error = error}, false);
 		uint64_t fired = fault_fired(w.os);
 		char where[32];
 
@@ -278,7 +282,9 @@ test_failing(enum fault_kind kind, int error, const char *what)
 		said += r == -1;
 		if (fired > 0 && r == -1 && w.err.text[0] == '\0')
 			why = "the error has no text";
-		if (why == NULL && fired > 0 && !w.log.failed) {
+		if (why == NULL && fired > 0 && strcmp(where, "remove") == 0)
+			why = judge_reopened(sim_clone(w.disk), true);
+		else if (why == NULL && fired > 0 && !w.log.failed) {
 			why = judge_content(&w, &after);
 			if (why == NULL && put(&w, "new", "1") == -1)
 				why = "the log takes no append";

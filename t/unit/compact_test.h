@@ -207,12 +207,14 @@ content(struct world *w)
 	return text;
 }
 
+static int64_t producer_expire_ms; /* for compact_from; 0: the default */
+
 /* Compacts all finished segments, as if everything were dirty from `dirty`. */
 __attribute__((unused)) static int
 compact_from(struct world *w, int64_t dirty, int64_t now_ms, struct compact_result *res)
 {
 	struct compact_args args = {.first_dirty_offset = dirty, .limit_offset = INT64_MAX,
-	    .now_ms = now_ms, .expire = true};
+	    .now_ms = now_ms, .expire = true, .producer_expire_ms = producer_expire_ms};
 	int r = mlog_compact(&w->log, &args, res, &w->err);
 
 	if (r == -1)
