@@ -90,7 +90,7 @@ run(struct os *os, const struct options *o)
 
 	os_real_set_note(os, report_note, NULL);
 	dump_init(&t.dump, os);
-	status = places_init(&t.places, os, o);
+	status = places_init(&t.places, os, o, true);
 	if (status == -1 && task_configure(&t, o, &err) == -1)
 		status = report_usage(&err);
 	if (status == -1) {

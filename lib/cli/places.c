@@ -134,7 +134,7 @@ place_add(struct places *p, enum place_kind kind, bool by_topic, const char *pat
 	}
 	if (copy == NULL)
 		return err_nomem(err);
-	p->items[p->count++] = (struct place){kind, by_topic, copy};
+	p->items[p->count++] = (struct place){kind, by_topic, false, copy};
 	return 0;
 }
 
@@ -215,8 +215,9 @@ add_store(struct places *p, const char *dir, const struct strings *names, struct
 	int rc = all == NULL ? -1 : 0;
 
 	for (size_t i = 0; i < names->count && rc == 0 && whole; i++)
-		if (store_file(names->items[i]))
-			rc = place_add(p, PLACE_FILE, false, join(&path, dir, names->items[i]), err);
+		if (store_file(names->items[i]) &&
+		    (rc = place_add(p, PLACE_FILE, false, join(&path, dir, names->items[i]), err)) == 0)
+			p->items[p->count - 1].by_store = true;
 	for (size_t i = 0; i < count && rc == 0; i++)
 		if (partition_set_has(&p->wanted, all[i].partition))
 			rc = place_add(p, PLACE_PARTITION, false, join(&path, dir, all[i].name), err);
@@ -361,7 +362,7 @@ add_operand(struct places *p, const char *operand, struct err *err)
 /* --- all of them -------------------------------------------------------------------- */
 
 int
-places_init(struct places *p, struct os *os, const struct options *o)
+places_init(struct places *p, struct os *os, const struct options *o, bool take_properties)
 {
 	const char *value;
 	struct err err;
@@ -372,7 +373,7 @@ places_init(struct places *p, struct os *os, const struct options *o)
 	for (size_t at = 0; (value = options_each(o, 'p', &at)) != NULL;)
 		if (partition_set_parse(&p->wanted, value, &err) == -1)
 			return report_usage(&err);
-	got = config_load(&p->config, o, true, &err);
+	got = config_load(&p->config, o, take_properties, &err);
 	if (got == 1)
 		return EXIT_OK;
 	if (got == -1)
@@ -471,5 +472,31 @@ place_files(struct os *os, const struct place *place, bool segments, struct stri
 	segment_names_release(&names);
 	if (rc == 0 && !segments)
 		rc = other_files(os, place->path, files, err);
+	return rc;
+}
+
+/* What is being written, moved or deleted has a suffix; mq's own files a prefix. */
+static bool
+is_ours(const char *name)
+{
+	struct segment_name n;
+	const char *suffix = strrchr(name, '.');
+
+	if (partition_file(name) || segment_name_parse(name, &n) == 0 || strncmp(name, "mq.", 3) == 0)
+		return true;
+	return suffix != NULL && (strcmp(suffix, ".cut") == 0 || strcmp(suffix, ".part") == 0 ||
+	    strcmp(suffix, ".deleted") == 0 || strcmp(suffix, ".tmp") == 0);
+}
+
+int
+place_foreign(struct os *os, const char *dir, struct strings *foreign, struct err *err)
+{
+	struct strings names = {0};
+	int rc = names_read(os, dir, &names, err);
+
+	for (size_t i = 0; i < names.count && rc == 0; i++)
+		if (!is_ours(names.items[i]))
+			rc = strings_add(foreign, names.items[i], err);
+	strings_release(&names);
 	return rc;
 }

@@ -28,6 +28,7 @@ enum place_kind { PLACE_FILE, PLACE_PARTITION };
 struct place {
 	enum place_kind kind;
 	bool by_topic; /* named by its topic: its segments are meant, not all its files */
+	bool by_store; /* one of a store's own files, found by naming the store */
 	char *path;    /* owned */
 };
 
@@ -41,9 +42,10 @@ struct places {
 	size_t count, cap;
 };
 
-/* Reads -p, -F, -X and the configuration. Returns -1: go on; else an exit status,
+/* Reads -p, -F, -X (unless `take_properties` is false: then it is the caller's)
+ * and the configuration. Returns -1: go on; else an exit status,
  * after having said why. Release in any case. */
-int places_init(struct places *p, struct os *os, const struct options *o);
+int places_init(struct places *p, struct os *os, const struct options *o, bool take_properties);
 void places_release(struct places *p);
 
 /* Finds what the operands and -t stand for. What is not there is told (and what
@@ -56,5 +58,8 @@ int places_find(struct places *p);
  * for its .log. */
 int place_files(struct os *os, const struct place *place, bool segments, struct strings *files,
     struct err *err);
+
+/* Names in a partition's directory that neither Kafka nor mq put there. */
+int place_foreign(struct os *os, const char *dir, struct strings *foreign, struct err *err);
 
 #endif

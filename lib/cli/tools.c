@@ -270,9 +270,10 @@ static const struct option_spec index_options[] = {
     ROW_PARTITIONS(0),
     ROW_TIMEOUT(I(REBUILD)),
     ROW_CONFIG,
-    ROW_PROPERTY(PROPERTY_TEXT),
+    {'X', "property", "NAME=VALUE", "index.interval.bytes of the topic, if it is not in a store", NULL,
+        I(REBUILD), OPTION_REPEAT, 0},
 
-    {'o', "offset", "POINT", "offset N or time @TIME to look up", "Indexes", I(LOOKUP), 0, 0},
+    {'o', "offset", "POINT", "offset N, +N or time @TIME to look up", "Indexes", I(LOOKUP), 0, 0},
     {'n', "dry-run", NULL, "say what would be done", NULL, I(REBUILD), 0, 0},
     ROWS_TABLE,
     ROWS_COMMON,

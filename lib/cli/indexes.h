@@ -1,0 +1,68 @@
+/*
+ * indexes: what mq-index does with the indexes of one partition's segments.
+ *
+ *   index_check.c    holds them against their .log
+ *   index_rebuild.c  makes them anew from it
+ *   index_lookup.c   uses them as a reader would, and says what that cost
+ *   index_lock.c     keeps writers away meanwhile
+ *
+ * Rows are printed as they come; the caller made the table with the columns that
+ * belong to the command.
+ */
+#ifndef CLI_INDEXES_H
+#define CLI_INDEXES_H
+
+#include "base/range.h"
+#include "cli/places.h"
+#include "cli/print.h"
+#include "log/segment.h"
+
+/* A partition's directory, or one segment of it. */
+struct segments {
+	struct os *os;
+	const char *dir;
+	int64_t only; /* this base; -1: all */
+};
+
+/* grade (bad, note), file, pos, problem, want, got */
+extern const struct column index_check_columns[6];
+
+/* Checks order, batch boundaries, largest timestamp, zero padding, size
+ * multiple, base offset, missing and foreign files. Adds what is bad to
+ * `*damaged`; notes are no damage. 0, or -1 of the machine. */
+int index_check(const struct segments *s, struct print *out, int64_t *damaged, struct err *err);
+
+/* file, bytes, offsets, times, aborted, changed */
+extern const struct column index_rebuild_columns[6];
+
+/* Rebuilds as Kafka writes them. `interval` is index.interval.bytes. `dry`: only
+ * says what would change. Where the .log itself is damaged, the indexes end
+ * there: `*damaged`. */
+int index_rebuild(const struct segments *s, int64_t interval, bool dry, struct print *out,
+    int64_t *damaged, struct err *err);
+
+/* file, entry, entry_pos, offset, last, pos, scanned */
+extern const struct column index_lookup_columns[7];
+
+/* Looks up a point (offset, +N, beginning, or a time): the segment, the index
+ * entry from which a reader begins, the batch that it comes to, and the bytes
+ * passed over on the way. 1: found; 0: nothing there; -1. */
+int index_lookup(const struct segments *s, const struct point *at, struct print *out,
+    struct err *err);
+
+/* Keeps writers away from a partition that lies in a store, by the store's own
+ * protocol; elsewhere there is nobody to keep away. Waits at most `wait_ms`
+ * (ERR_BUSY). */
+struct index_lock {
+	struct os *os;
+	int store_fd, partition_fd; /* -1: not open */
+	bool locked;
+	char *path;                 /* of mq.lock; owned */
+};
+
+int index_lock(struct index_lock *l, struct os *os, const char *dir, int64_t wait_ms,
+    struct err *err);
+/* Also makes processes that have the partition open look at its files anew. */
+void index_unlock(struct index_lock *l);
+
+#endif

@@ -1,0 +1,265 @@
+# mq-index: indexes against their segments, and made anew as Kafka makes them.
+
+setup() {
+	data=$BATS_TEST_DIRNAME/data
+	store=$data/kafka-store
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# fixture PARTITION...: copies of Kafka's partitions, away from their store.
+fixture() {
+	for partition; do
+		cp -r "$store/$partition" .
+		chmod -R u+w "$partition"
+	done
+}
+
+# put FILE BYTE HEX: overwrites bytes.
+put() {
+	# shellcheck disable=SC2001
+	printf "$(sed 's/../\\x&/g' <<<"$3")" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+base=00000000000000000049
+
+@test "check finds nothing wrong with what Kafka wrote" {
+	run mq-index check "$store" "$data/fresh" "$data/formatted"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "check takes files, directories, stores and topics" {
+	run mq-index check "$store/segments-0/$base.index" "$store/txn-0" -d "$store" -t 'compact*'
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	run mq-index check -d "$store" segmnts
+	[ "$status" -eq 66 ]
+	[ "$output" = "mq-index: segmnts: no such file, and no such topic in $store (did you mean segments?)" ]
+	run mq-index check "$store/meta.properties"
+	[ "$status" -eq 65 ]
+	run mq-index check
+	[ "$status" -eq 2 ]
+	run mq-index
+	[ "$status" -eq 2 ]
+}
+
+# problem COMMAND...: changes a copy of segments-0 and checks it.
+problem() {
+	rm -rf segments-0
+	fixture segments-0
+	(cd segments-0 && "$@")
+	run mq-index check segments-0
+}
+
+@test "check names what is wrong with an offset index" {
+	# Its first entries: 51 (00000002) at 354... as Kafka wrote them.
+	mq-index show "$store/segments-0/$base.index" >entries
+	first=$(awk 'NR == 1 {print $2, substr($3, 5)}' entries)
+	position=${first#* }
+
+	problem put $base.index 4 00000001 # no batch begins there
+	[ "$status" -eq 1 ]
+	[ "$output" = $'bad\tsegments-0/'$base$'.index\t0\tboundary\t-\t1' ]
+	problem put $base.index 0 00000001 # not its last offset
+	[ "$output" = $'bad\tsegments-0/'$base$'.index\t0\toffset\t'"${first% *}"$'\t50' ]
+	problem put $base.index 12 "$(printf %08x "$position")" # twice the same batch
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.index\t8\torder\t'* ]]
+	problem truncate -s -3 $base.index
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.index\t'*$'\tsize\t8\t5' ]]
+	problem truncate -s +16 $base.index # padding that a roll has not cut off
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.index\t'*$'\tzeros\t0\t16' ]]
+	problem truncate -s 1000 $base.log # entries behind the log's end
+	[[ $output == *$'\tshort\t'* ]]
+	problem rm $base.index
+	[ "$output" = $'bad\tsegments-0/'$base$'.index\t-\tmissing\t-\t-' ]
+	problem rm $base.log
+	[[ $output == *$'bad\tsegments-0/'$base$'.index\t-\torphan\t-\t-'* ]]
+}
+
+@test "check names what is wrong with a time index" {
+	mq-index show -J "$store/segments-0/$base.timeindex" >entries
+	largest=$(tail -n 1 entries | jq .ts)
+
+	problem put $base.timeindex 0 0000000000000001
+	[ "$status" -eq 1 ]
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.timeindex\t0\ttimestamp\t'*$'\t1' ]]
+	problem put $base.timeindex 8 00000029
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.timeindex\t0\toffset\t'*$'\t90' ]]
+	problem truncate -s -12 $base.timeindex # the entry that the roll wrote
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.timeindex\t'*$'\tlargest\t'"$largest"$'\t'* ]]
+	problem truncate -s 0 $base.timeindex
+	[[ ${lines[0]} == $'bad\tsegments-0/'$base$'.timeindex\t0\tlargest\t'"$largest"$'\t-1' ]]
+}
+
+@test "check notes what is not damage" {
+	problem touch notes.txt
+	[ "$status" -eq 0 ]
+	[ "$output" = $'note\tsegments-0/notes.txt\t-\tforeign\t-\t-' ]
+	problem cp $base.log $base.log.deleted
+	[ "$status" -eq 0 ]
+	[ "$output" = $'note\tsegments-0/'$base$'.log.deleted\t-\tleftover\t-\t-' ]
+	problem truncate -s -5 00000000000000000289.log
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = $'note\tsegments-0/00000000000000000289.log\t920\ttorn\t-\t-' ]
+	[ "${lines[1]}" = $'note\tsegments-0/00000000000000000289.index\t8\tbeyond\t-\t920' ]
+	problem truncate -s 800 00000000000000000289.timeindex
+	[ "$status" -eq 0 ]
+	[[ $output == $'note\t'*$'\tsize\t12\t8\nnote\t'*$'\tzeros\t0\t'* ]]
+	touch segments-0/mq.lock segments-0/mq.tail
+	problem true
+	[ -z "$output" ]
+}
+
+@test "check finds a killed Kafka's preallocated indexes, and no damage" {
+	tar xzf "$data/killed.tar.gz"
+	run mq-index check ./*/
+	[ "$status" -eq 0 ]
+	[[ $output == *$'note\t'*$'\tzeros\t0\t'* ]]
+	[[ $output != *bad* ]]
+}
+
+@test "rebuild makes Kafka's own index files, byte for byte" {
+	fixture index-default-0 codec-none-0 txn-0 txn-1 compact-0 __consumer_offsets-1
+	rm ./*/*.index ./*/*.timeindex ./*/*.txnindex
+	run mq-index rebuild ./*/
+	[ "$status" -eq 0 ]
+	for partition in */; do
+		diff -r "$partition" "$store/$partition"
+	done
+	[ "$(wc -l <<<"$output")" -eq "$(ls ./*/*.log | wc -l)" ]
+}
+
+@test "rebuild knows a topic's index.interval.bytes from its store, or -X" {
+	cp -r "$store" copy
+	chmod -R u+w copy
+	rm copy/segments-0/*.index copy/segments-0/*.timeindex
+	run mq-index rebuild -d copy segments
+	[ "$status" -eq 0 ]
+	diff -r copy/segments-0 "$store/segments-0"
+	fixture segments-0
+	rm segments-0/*.index
+	mq-index rebuild -X index.interval.bytes=300 segments-0
+	diff -r segments-0 "$store/segments-0"
+	run mq-index rebuild -X index.interval=300 segments-0
+	[ "$status" -eq 2 ]
+}
+
+@test "rebuild repairs what check names, also a single segment" {
+	fixture segments-0
+	truncate -s -3 "segments-0/$base.index"
+	run mq-index rebuild -X index.interval.bytes=300 "segments-0/$base.log"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'segments-0/'$base$'.log\t5803\t14\t4\t0\ttrue' ]
+	run mq-index check segments-0
+	[ "$status" -eq 0 ]
+	diff -r segments-0 "$store/segments-0"
+}
+
+@test "rebuild -n changes nothing and says what it would" {
+	fixture segments-0
+	rm "segments-0/$base.index"
+	run mq-index rebuild -n -J -X index.interval.bytes=300 segments-0
+	[ "$status" -eq 0 ]
+	[ "$(jq -r 'select(.changed) | .file' <<<"$output")" = "segments-0/$base.log" ]
+	[ ! -e "segments-0/$base.index" ]
+}
+
+@test "rebuild keeps the aborted transactions that a compacted log no longer shows" {
+	fixture compact-txn-0
+	rm compact-txn-0/*.timeindex
+	run mq-index rebuild compact-txn-0
+	[ "$status" -eq 0 ]
+	diff -r compact-txn-0 "$store/compact-txn-0"
+}
+
+@test "rebuild of a damaged log ends there, and says so" {
+	fixture segments-0
+	put "segments-0/$base.log" 1500 ff00ff
+	run mq-index rebuild segments-0
+	[ "$status" -eq 1 ]
+	[[ $output == *"mq-index: segments-0/$base.log: bad at byte "*": the indexes end there (mq-dump-log tells more)"* ]]
+}
+
+@test "rebuild waits for the locks of a store" {
+	cp -r "$store" copy
+	chmod -R u+w copy
+	touch copy/.lock
+	python3 - copy/.lock <<-'PYTHON' &
+	import fcntl, struct, sys, time
+	f = open(sys.argv[1], "r+")
+	fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)) # F_OFD_SETLK
+	open("locked", "w").close()
+	time.sleep(60)
+	PYTHON
+	holder=$!
+	until [ -e locked ]; do :; done
+	run mq-index rebuild -m 0.05 -d copy segments
+	kill "$holder"
+	[ "$status" -eq 75 ]
+	[[ $output == "mq-index: $PWD/copy/.lock: locked by another process for 50 ms (-m)" ]]
+	run mq-index rebuild -m 5 -d copy segments
+	[ "$status" -eq 0 ]
+	[ ! -e copy/segments-0/mq.lock ]
+}
+
+@test "show prints the entries" {
+	run mq-index show "$store/txn-0/00000000000000000005.txnindex"
+	[ "$output" = $'abort 0..5 pid=1014 lso=2\nabort 9..12 pid=1015 lso=7' ]
+	run mq-index show "$store/segments-0"
+	[ "${lines[0]}" = "file  $store/segments-0/00000000000000000000.index kind=index" ]
+	[ "${lines[1]}" = "index 5 pos=354" ]
+	[ "$(grep -c ^file <<<"$output")" -eq 14 ]
+}
+
+@test "lookup says where an offset or a time lies, and what finding it costs" {
+	run mq-index lookup -d "$store" segments:0 -o 130 --heading
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = $'file\tentry\tentry_pos\toffset\tlast\tpos\tscanned' ]
+	[ "${lines[1]}" = "$store"$'/segments-0/00000000000000000097.log\t126\t3477\t129\t131\t3922\t506' ]
+	run mq-index lookup -d "$store" segments:0 -o @2023-11-14T22:13:30 -J
+	[ "$(jq .offset <<<"$output")" -eq 210 ]
+	run mq-index lookup -d "$store" segments:0 -o 300
+	[ "$status" -eq 1 ]
+	[ "$output" = "mq-index: $store/segments-0: nothing at or behind 300" ]
+	run mq-index lookup -d "$store" segments
+	[ "$status" -eq 2 ]
+	run mq-index lookup -d "$store" segments -o -5
+	[ "$status" -eq 2 ]
+}
+
+@test "lookup of every offset gives its batch, and of every time the first at or after it" {
+	mq-dump-log -J --records -d "$store" segments >all
+	jq -r 'select(.type == "batch") | "\(.offset) \(.last)"' all >batches
+	for offset in 0 1 48 49 50 97 131 299; do
+		found=$(mq-index lookup -J -d "$store" segments -o $offset | jq -r '"\(.offset) \(.last)"')
+		grep -qx "$found" batches
+		[ "${found% *}" -le $offset ]
+		[ "${found#* }" -ge $offset ]
+	done
+	for ts in 1700000000000 1700000001000 1700000005500 1700000014602; do
+		want=$(jq -s "map(select(.type == \"record\" and .ts >= $ts))[0].offset" all)
+		found=$(mq-index lookup -J -d "$store" segments -o @$ts)
+		[ "$(jq .offset <<<"$found")" -le "$want" ]
+		[ "$(jq .last <<<"$found")" -ge "$want" ]
+	done
+}
+
+@test "garbage in indexes is survived by check, show, lookup and rebuild" {
+	for n in {1..25}; do
+		rm -rf segments-0
+		fixture segments-0
+		for kind in index timeindex txnindex; do
+			head -c $((n * 9)) /dev/urandom >segments-0/$base.$kind
+		done
+		run mq-index check segments-0
+		[ "$status" -eq 1 ]
+		run mq-index show segments-0
+		[ "$status" -le 1 ]
+		run mq-index lookup -q -J segments-0 -o 60
+		[ "$status" -eq 0 ]
+		[ "$(jq .offset <<<"$output")" -le 60 ]
+		run mq-index rebuild -X index.interval.bytes=300 segments-0
+		[ "$status" -eq 0 ]
+		diff -r segments-0 "$store/segments-0"
+	done
+}
