@@ -460,6 +460,8 @@ open_log(struct store *s, struct store_partition *p, int trust, const struct tai
 		args.recovery_point = h->tail.synced_offset;
 	if (args.recovery_point < 0)
 		args.recovery_point = 0;
+	if (p->checkpointed < 0)
+		p->checkpointed = 0;
 	if (args.start_offset < 0)
 		args.start_offset = 0;
 	if (mlog_open(&p->log, s->os, p->dir, &config, &args, err) == -1) {
