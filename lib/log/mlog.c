@@ -160,6 +160,62 @@ mlog_load_segments(struct mlog *log, struct err *err)
 	return r;
 }
 
+/* Adds a segment where it belongs. */
+static int
+insert_segment(struct mlog *log, int64_t base, struct err *err)
+{
+	struct segment *s;
+	size_t i;
+
+	if (mlog_push_segment(log, base, err) == -1)
+		return -1;
+	s = mlog_active(log);
+	for (i = log->segment_count - 1; i > 0 && log->segments[i - 1]->base > base; i--)
+		log->segments[i] = log->segments[i - 1];
+	log->segments[i] = s;
+	return 0;
+}
+
+static int
+take_finished(struct mlog *log, const struct segment_names *names, struct err *err)
+{
+	int64_t active = mlog_active(log)->base;
+
+	for (size_t i = log->segment_count - 1; i > 0; i--) {
+		struct segment *s = log->segments[i - 1];
+
+		if (!has_log(names, s->base)) {
+			mlog_drop_segment(log, i - 1);
+			continue;
+		}
+		s->size = -1;
+		if (!s->unsynced)
+			segment_close(s);
+	}
+	for (size_t i = 0; i < names->count; i++) {
+		const struct segment_name *n = &names->names[i];
+
+		if (n->kind != SEGMENT_LOG || n->state != SEGMENT_PLAIN || n->base >= active ||
+		    log->segments[mlog_segment_of(log, n->base)]->base == n->base)
+			continue;
+		if (insert_segment(log, n->base, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+mlog_refresh(struct mlog *log, struct err *err)
+{
+	struct segment_names names = {0};
+	int r = segment_names_read(&names, log->os, log->dir, err);
+
+	if (r == 0)
+		r = take_finished(log, &names, err);
+	segment_names_release(&names);
+	return r;
+}
+
 int
 mlog_begin(struct mlog *log, int64_t base, struct err *err)
 {

@@ -45,6 +45,11 @@ int mlog_load_segments(struct mlog *log, struct err *err);
  * bytes that are not durable: marks them so. */
 void mlog_mark_unsynced(struct mlog *log);
 
+/* Looks at the names of the finished segments anew: another process may have
+ * compacted or deleted some since. For whatever touches more than the active
+ * one. */
+int mlog_refresh(struct mlog *log, struct err *err);
+
 /* Number of the segment that holds `offset`: the last with base <= offset, or 0. */
 size_t mlog_segment_of(const struct mlog *log, int64_t offset);
 

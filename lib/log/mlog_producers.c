@@ -136,6 +136,8 @@ mlog_load_producers_to(struct mlog *log, int64_t end, struct err *err)
 int
 mlog_load_producers(struct mlog *log, struct err *err)
 {
+	if (mlog_refresh(log, err) == -1)
+		return -1;
 	return mlog_load_producers_to(log, log->tail.end_offset, err);
 }
 

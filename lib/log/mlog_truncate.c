@@ -119,6 +119,8 @@ mlog_truncate(struct mlog *log, int64_t offset, struct err *err)
 		return epochs_write(&log->epochs, log->os, log->dir, err) == -1 ?
 		    mlog_fail(log) : 0;
 	}
+	if (mlog_refresh(log, err) == -1)
+		return -1;
 	return truncate_at(log, offset, err) == -1 ? mlog_fail(log) : 0;
 }
 
@@ -143,6 +145,8 @@ int
 mlog_restart_at(struct mlog *log, int64_t offset, struct err *err)
 {
 	if (mlog_usable(log, err) == -1)
+		return -1;
+	if (mlog_refresh(log, err) == -1)
 		return -1;
 	return restart_at(log, offset, err) == -1 ? mlog_fail(log) : 0;
 }

@@ -137,7 +137,8 @@ mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_
 	struct retain r = {.log = log, .now_ms = now_ms, .limit = limit_offset, .out = out};
 
 	*out = (struct mlog_retained){0};
-	if (mlog_usable(log, err) == -1 || delete_while(&r, BREACH_START, err) == -1)
+	if (mlog_usable(log, err) == -1 || mlog_refresh(log, err) == -1 ||
+	    delete_while(&r, BREACH_START, err) == -1)
 		return -1;
 	if (c->cleanup_delete && c->retention_bytes >= 0) {
 		r.over = mlog_bytes(log) - c->retention_bytes;
@@ -165,6 +166,8 @@ mlog_set_start(struct mlog *log, int64_t offset, struct err *err)
 		    (long long)log->tail.end_offset, (long long)offset);
 	if (offset <= log->start_offset)
 		return 0;
+	if (mlog_refresh(log, err) == -1)
+		return -1;
 	log->start_offset = offset;
 	if (delete_while(&r, BREACH_START, err) == -1)
 		return -1;

@@ -239,6 +239,39 @@ test_died_writing(void)
 	is_int(wrong, 0, "what a writer left that died within its write is cut by the next");
 }
 
+/* Another process merges the segments 0 and 6 into one behind this writer. */
+static void
+test_compacted_by_another(void)
+{
+	struct world w;
+	struct mlog_retained gone;
+	struct buf a = BUF_INIT, b = BUF_INIT;
+
+	world_init(&w);
+	w.config.segment_bytes = 600;
+	world_recover(&w, 0);
+	append_many(&w, 9, 200);
+	mlog_sync(&w.log, &w.err);
+	sim_read(w.disk, DIR_OF_LOG "/00000000000000000000.log", &a);
+	sim_read(w.disk, DIR_OF_LOG "/00000000000000000006.log", &b);
+	buf_put(&a, b.data, b.len);
+	sim_write(w.disk, DIR_OF_LOG "/00000000000000000000.log", a.data, a.len);
+	os_remove(w.os, DIR_OF_LOG "/00000000000000000006.log");
+	os_remove(w.os, DIR_OF_LOG "/00000000000000000006.index");
+	os_remove(w.os, DIR_OF_LOG "/00000000000000000006.timeindex");
+	ok(mlog_set_start(&w.log, 8, &w.err) == 0 && w.log.segments[0]->base == 0,
+	    "what another process merged is not deleted by its old bounds");
+	is_int(mlog_bytes(&w.log), 1800, "its size is looked at anew");
+	ok(mlog_load_producers(&w.log, &w.err) == 0, "and it is read under its new name");
+	ok(mlog_set_start(&w.log, 12, &w.err) == 0 && w.log.segments[0]->base == 12,
+	    "it goes when all of it is below the start");
+	w.log.config.retention_ms = 1;
+	ok(mlog_retain(&w.log, T0 + 100000, 18, &gone, &w.err) == 0, "retention goes on");
+	buf_release(&a);
+	buf_release(&b);
+	world_release(&w);
+}
+
 static void
 test_truncate(void)
 {
@@ -334,6 +367,7 @@ main(void)
 	test_each_call(FAULT_FAIL, FAULT_ALL & ~FAULT_BOOT_ID, "a failure");
 	test_other_writer();
 	test_died_writing();
+	test_compacted_by_another();
 	test_truncate();
 	test_restart();
 	test_retention();
