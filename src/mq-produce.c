@@ -31,6 +31,7 @@ struct produce {
 	struct format *ack_format; /* NULL: none */
 	bool keep_going, dry_run;
 	const char *topic; /* -t; NULL: each record names its own */
+	struct producer_topic *sole; /* that of -t, from its first record on */
 	int64_t partition;
 	int64_t fixed_time; /* --ts, or NO_TIMESTAMP: now */
 	int64_t now_ms;
@@ -91,12 +92,14 @@ timestamp(struct produce *p)
 	return p->now_ms;
 }
 
-/* The topic of a record: -t, else what the record says, as a string. */
-static const char *
+/* The topic of a record: -t, else what the record says. */
+static struct producer_topic *
 topic_of(struct produce *p, const struct framed *f, struct err *err)
 {
+	if (p->sole != NULL)
+		return p->sole;
 	if (p->topic != NULL)
-		return p->topic;
+		return p->sole = producer_topic(p->producer, p->topic, err);
 	if (f->topic.data == NULL) {
 		err_set(err, ERR_INVALID, "%s:%lld: no topic in the record, and no -t",
 		    p->framing.name, (long long)p->framing.line);
@@ -114,13 +117,13 @@ topic_of(struct produce *p, const struct framed *f, struct err *err)
 	}
 	memcpy(p->topic_text, f->topic.data, f->topic.len);
 	p->topic_text[f->topic.len] = '\0';
-	return p->topic_text;
+	return producer_topic(p->producer, p->topic_text, err);
 }
 
 static int
 send_record(struct produce *p, struct framed *f, struct err *err)
 {
-	const char *topic;
+	struct producer_topic *topic;
 
 	p->count++;
 	if (f->record.timestamp == NO_TIMESTAMP || p->fixed_time != NO_TIMESTAMP)
@@ -350,6 +353,7 @@ read_options(struct produce *p, struct err *err)
 		p->ack_format = format_new("--ack-format", ack, NULL, err);
 		if (p->ack_format == NULL)
 			return -1;
+		p->config.numbered = true;
 	}
 	return framing_init(&p->framing, o, BATCH_SIZE_MAX, err);
 }

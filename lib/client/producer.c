@@ -19,7 +19,7 @@ struct flight {
 	struct produce_call call; /* first: completions come with it */
 	struct room *room;        /* NULL once the target has taken the bytes */
 	struct producer_ack ack;
-	struct buf inputs; /* int64_t each: the caller's numbers of the records */
+	struct buf inputs; /* if `numbered`, int64_t each: the caller's numbers of the records */
 	struct lane *lane;
 	struct flight *next; /* in the list of free ones */
 };
@@ -27,7 +27,7 @@ struct flight {
 /* One partition: the batch being filled, and how many are in flight. */
 struct lane {
 	struct producer *producer;
-	struct topic *topic;
+	struct producer_topic *topic;
 	int32_t partition;
 	struct flight *open; /* NULL if there is no record to send */
 	struct os_timer linger;
@@ -35,7 +35,7 @@ struct lane {
 	bool waiting; /* paused: send what is open once nothing is in flight */
 };
 
-struct topic {
+struct producer_topic {
 	char *name;
 	struct lane *lanes;
 	int32_t count;
@@ -46,8 +46,8 @@ struct topic {
 struct producer {
 	struct target *target;
 	struct producer_config config;
-	struct map topics;  /* name -> struct topic */
-	struct topic *last; /* the one used last */
+	struct map topics;  /* name -> struct producer_topic */
+	struct producer_topic *last; /* the one used last */
 	struct flight *free;
 	struct room *rooms; /* free ones */
 	size_t in_flight;
@@ -101,7 +101,7 @@ flight_free(struct flight *f)
 }
 
 static void
-topic_free(struct producer *p, struct topic *t)
+topic_free(struct producer *p, struct producer_topic *t)
 {
 	for (int32_t i = 0; i < t->count; i++) {
 		os_timer_stop(p->target->os, &t->lanes[i].linger);
@@ -236,10 +236,10 @@ lane_lingered(struct os_timer *t)
 
 /* --- topics and partitions ------------------------------------------------- */
 
-static struct topic *
+static struct producer_topic *
 topic_new(struct producer *p, const char *name, size_t count, struct err *err)
 {
-	struct topic *t = calloc(1, sizeof(*t));
+	struct producer_topic *t = calloc(1, sizeof(*t));
 
 	if (t == NULL) {
 		err_nomem(err);
@@ -268,13 +268,13 @@ topic_new(struct producer *p, const char *name, size_t count, struct err *err)
 }
 
 /* Asks the target for a topic, which it may make. */
-static struct topic *
+static struct producer_topic *
 topic_fetch(struct producer *p, const char *name, struct err *err)
 {
 	struct arena arena;
 	struct metadata_call mc = {
 	    .names = &name, .name_count = 1, .auto_create = true, .arena = &arena};
-	struct topic *t = NULL;
+	struct producer_topic *t = NULL;
 
 	arena_init(&arena, 0);
 	target_metadata(p->target, &mc);
@@ -289,11 +289,15 @@ topic_fetch(struct producer *p, const char *name, struct err *err)
 	return t;
 }
 
-static struct topic *
-topic_find(struct producer *p, const char *name, struct err *err)
+struct producer_topic *
+producer_topic(struct producer *p, const char *name, struct err *err)
 {
-	struct topic *t = p->last;
+	struct producer_topic *t = p->last;
 
+	if (p->failure.code != 0) {
+		*err = p->failure;
+		return NULL;
+	}
 	if (t != NULL && strcmp(t->name, name) == 0)
 		return t;
 	t = map_get(&p->topics, name, strlen(name));
@@ -315,7 +319,7 @@ draw(struct producer *p, int32_t count)
 }
 
 static int32_t
-choose(struct producer *p, struct topic *t, const struct record *rec)
+choose(struct producer *p, struct producer_topic *t, const struct record *rec)
 {
 	int32_t n = partition_for_key(p->config.partitioner, rec->key, rec->key_size, t->count);
 
@@ -407,22 +411,18 @@ lane_full(const struct lane *l, size_t more)
 }
 
 int
-producer_send(struct producer *p, const char *topic, int32_t partition, const struct record *rec,
-    int64_t input, struct err *err)
+producer_send(struct producer *p, struct producer_topic *t, int32_t partition,
+    const struct record *rec, int64_t input, struct err *err)
 {
-	struct topic *t;
 	struct lane *l;
 
 	if (p->failure.code != 0) {
 		*err = p->failure;
 		return -1;
 	}
-	t = topic_find(p, topic, err);
-	if (t == NULL)
-		return -1;
 	if (partition >= t->count)
 		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
-		    "topic %s has no partition %d, only 0 to %d", topic, partition, t->count - 1);
+		    "topic %s has no partition %d, only 0 to %d", t->name, partition, t->count - 1);
 	l = &t->lanes[partition >= 0 ? partition : choose(p, t, rec)];
 	if (l->open != NULL && lane_full(l, record_room(rec))) {
 		lane_send(l, false);
@@ -431,9 +431,11 @@ producer_send(struct producer *p, const char *topic, int32_t partition, const st
 	}
 	if (l->open == NULL && (l->open = flight_begin(p, l, err)) == NULL)
 		return -1;
-	buf_put(&l->open->inputs, &input, sizeof(input));
-	if (l->open->inputs.failed)
-		return err_nomem(err);
+	if (p->config.numbered) {
+		buf_put(&l->open->inputs, &input, sizeof(input));
+		if (l->open->inputs.failed)
+			return err_nomem(err);
+	}
 	if (batch_builder_add(&l->open->room->builder, rec, err) == -1)
 		return -1;
 	/* With the last record that fits, a batch need not wait for another. */
@@ -449,7 +451,7 @@ static void
 each_open(struct producer *p, void (*each)(struct lane *l))
 {
 	for (struct map_entry *e = NULL; (e = map_next(&p->topics, e)) != NULL;) {
-		struct topic *t = e->value;
+		struct producer_topic *t = e->value;
 
 		for (int32_t i = 0; i < t->count; i++)
 			if (t->lanes[i].open != NULL)

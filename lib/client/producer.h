@@ -35,7 +35,8 @@ struct producer_ack {
 	int64_t base_offset;
 	int32_t record_count;
 	int64_t timestamp;     /* of its first record, or append time */
-	const int64_t *inputs; /* the caller's number of each record, see producer_send */
+	const int64_t *inputs; /* the caller's number of each record, see producer_send;
+	                        * NULL without `numbered` */
 };
 
 struct producer_config {
@@ -46,6 +47,7 @@ struct producer_config {
 	int32_t batch_records; /* 0: no limit */
 	int64_t linger_ms;     /* -1: only full, paused or flushed */
 	enum partitioner partitioner;
+	bool numbered; /* acknowledgements name each record's `input` */
 	void (*acked)(void *ctx, const struct producer_ack *ack); /* may be NULL */
 	/* A batch that failed for good. Return true to go on with the others. */
 	bool (*failed)(void *ctx, const struct producer_ack *which, const struct err *err);
@@ -55,11 +57,17 @@ struct producer_config {
 void producer_config_default(struct producer_config *c);
 
 struct producer;
+struct producer_topic;
 
 struct producer *producer_new(struct target *t, const struct producer_config *c, struct err *err);
 
 /* Frees; what was not flushed is lost. */
 void producer_free(struct producer *p);
+
+/* The topic of that name, which the target may make now. It is the producer's.
+ * NULL: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, ERR_NOMEM, or the
+ * error that stopped the producer. */
+struct producer_topic *producer_topic(struct producer *p, const char *name, struct err *err);
 
 /* Adds a record: to `partition`, or -1: the partitioner's choice. `input` is a
  * number of the caller's (a line), given back in acks. The record's timestamp
@@ -67,7 +75,7 @@ void producer_free(struct producer *p);
  * Returns 0; -1 with UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, ERR_NOMEM,
  * or the error that stopped the producer. Blocks (turns the loop) while too much
  * is in flight. */
-int producer_send(struct producer *p, const char *topic, int32_t partition,
+int producer_send(struct producer *p, struct producer_topic *topic, int32_t partition,
     const struct record *rec, int64_t input, struct err *err);
 
 /* The caller's input would block now. */
