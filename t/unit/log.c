@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "log/segment.h"
+#include "os/os_real.h"
 
 static void
 test_begin(void)
@@ -215,6 +216,49 @@ test_read_back(void)
 	world_release(&w);
 }
 
+/* The same files on the machine. */
+static void
+test_on_the_machine(void)
+{
+	char dir[] = "/tmp/mq-log-XXXXXX", path[64];
+	static const char *const names[] = {"00000000000000000000.log", "00000000000000000000.index",
+	    "00000000000000000000.timeindex", "00000000000000000010.log",
+	    "00000000000000000010.index", "00000000000000000010.timeindex",
+	    "00000000000000000010.snapshot", "leader-epoch-checkpoint"};
+	struct world w = {0};
+	struct mlog_tail tail;
+	struct reader *r;
+	struct batch b;
+	int n = 0, gone = 0;
+
+	if (!ok(mkdtemp(dir) != NULL, "a directory"))
+		return;
+	w.os = os_real_new(&w.err);
+	mlog_config_default(&w.config);
+	w.config.segment_bytes = 1000;
+	ok(mlog_open(&w.log, w.os, dir, &w.config, &(struct mlog_open_args){.how = MLOG_RECOVER},
+	    &w.err) == 0, "a log on the machine opens");
+	append_many(&w, 7, 200);
+	ok(mlog_sync(&w.log, &w.err) == 0, "is synced");
+	tail = w.log.tail;
+	mlog_release(&w.log);
+	ok(mlog_open(&w.log, w.os, dir, &w.config, &(struct mlog_open_args){.tail = &tail},
+	    &w.err) == 0 && mlog_end(&w.log) == 14, "and opens again at its end");
+	append_many(&w, 1, 200);
+	mlog_release(&w.log);
+	r = reader_open(w.os, dir, 0, &w.err);
+	while (r != NULL && reader_next(r, &b, &w.err) == 1)
+		n++;
+	is_int(n, 8, "a reader gives all of it");
+	reader_free(r);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		gone += os_remove(w.os, path) == 0;
+	}
+	ok(gone == 8 && os_rmdir(w.os, dir) == 0, "it is these eight files, and no other");
+	os_free(w.os);
+}
+
 int
 main(void)
 {
@@ -226,5 +270,6 @@ main(void)
 	test_limits();
 	test_unsynced();
 	test_read_back();
+	test_on_the_machine();
 	return tap_done();
 }
