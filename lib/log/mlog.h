@@ -163,7 +163,9 @@ void mlog_synced(struct mlog *log, int64_t end_offset);
 int mlog_roll(struct mlog *log, struct err *err);
 
 /* Cuts the log so that it ends at `offset` (a batch that spans it goes whole);
- * epochs and producer state follow. Durable when it returns. */
+ * epochs and producer state follow. The cut, and all that is left, is durable
+ * when it returns; at or above the end nothing is cut but a stale epoch. Not
+ * while a sync of descriptors from mlog_unsynced is under way. */
 int mlog_truncate(struct mlog *log, int64_t offset, struct err *err);
 
 /* Drops everything and begins anew at `offset`. */

@@ -79,8 +79,9 @@ int producers_read_snapshot(struct producers *p, struct os *os, const char *dir,
     struct err *err);
 
 /* The newest OFFSET.snapshot that is sound and not above `max_offset`; its
- * offset, or -1 if there is none (the state is then empty). Unsound ones are
- * noted and passed over. */
+ * offset, or -1 if there is none (the state is then empty, and err->code is 0)
+ * or the directory could not be read (err->code says so). Unsound ones are noted
+ * and passed over. */
 int64_t producers_load_newest(struct producers *p, struct os *os, const char *dir,
     int64_t max_offset, struct err *err);
 
