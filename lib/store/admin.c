@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "store/store_impl.h"
 #include "store/topic_config.h"
 
@@ -216,72 +217,96 @@ store_alter_configs(struct store *s, const char *topic, const struct image_confi
 
 /* --- deleting --------------------------------------------------------------------- */
 
-struct leftovers {
+/* Once the record is durable the topic is gone. What is left of it is only disk
+ * space, which need not go at once: whoever deletes a topic, or makes one of the
+ * same name, removes it. */
+
+struct dead {
 	const struct store *s;
-	char name[256];
+	char name[256];  /* a directory */
+	char topic[256]; /* the same without the number */
+	int32_t number;
+	const char *after; /* names up to here were looked at; NULL: none */
+	bool put_away;     /* NAME-N.ID-delete: only to be removed */
 };
 
-/* PARTITION.ID-delete: what a deletion put away and could not finish. */
-static int
-find_leftover(void *ctx, const char *name)
+/* TOPIC-N, of a topic that there is not, or TOPIC-N.ID-delete. */
+static bool
+looks_dead(struct dead *d, const char *name)
 {
-	struct leftovers *l = ctx;
 	size_t len = strlen(name);
+	const char *dash = strrchr(name, '-');
+	int64_t number;
 
-	if (len < 40 || strcmp(name + len - 7, "-delete") != 0 || name[len - 40] != '.')
-		return 0;
-	snprintf(l->name, sizeof(l->name), "%s", name);
-	return 1;
+	if (len > 255 || dash == NULL || dash == name)
+		return false;
+	d->put_away = len > 40 && strcmp(name + len - 7, "-delete") == 0 && name[len - 40] == '.';
+	if (d->put_away)
+		return true;
+	if (text_int(dash + 1, 0, INT32_MAX, &number) == -1)
+		return false;
+	d->number = (int32_t)number;
+	snprintf(d->topic, sizeof(d->topic), "%.*s", (int)(dash - name), name);
+	return strcmp(d->topic, METADATA_TOPIC) != 0 && image_topic(&d->s->image, d->topic) == NULL;
 }
 
-/* Removes directories that were put away, by us or by one that died. */
+/* Names are taken in their order, whatever order they come in. */
 static int
-remove_leftovers(struct store *s, struct err *err)
+find_dead(void *ctx, const char *name)
 {
-	struct leftovers l = {.s = s};
-	char path[STORE_PATH_MAX];
-	int found, ret = 0;
+	struct dead *d = ctx, one = *d;
 
-	if (store_lock(s, err) == -1)
-		return -1;
-	while (ret == 0 && (found = os_list(s->os, s->dir, find_leftover, &l)) == 1)
-		if (store_path(s, path, l.name, err) == -1 || directory_remove(s->os, path, err) == -1)
-			ret = -1;
-	if (ret == 0 && found == -1)
-		ret = err_sys(err, errno, "%s: list", s->dir);
-	store_unlock(s);
-	return ret;
+	if ((d->after != NULL && strcmp(name, d->after) <= 0) ||
+	    (d->name[0] != '\0' && strcmp(name, d->name) >= 0) || !looks_dead(&one, name))
+		return 0;
+	*d = one;
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	return 0;
 }
 
-/* Puts a partition's directory away under its lock, if it is there. */
+/* Puts a dead partition's directory away under its lock and removes it. One
+ * without an id in it may be anybody's: it stays. */
 static int
-put_away(struct store *s, const char *topic, int32_t number, const struct uuid *id,
-    struct err *err)
+remove_dead(struct store *s, const struct dead *d, struct err *err)
 {
 	char path[STORE_PATH_MAX], gone[STORE_PATH_MAX];
+	struct uuid id;
 	int fd, ret;
 
-	snprintf(path, sizeof(path), "%s/%s-%d/mq.lock", s->dir, topic, number);
+	if (store_path(s, path, d->name, err) == -1)
+		return -1;
+	if (d->put_away)
+		return directory_remove(s->os, path, err);
+	ret = partition_id_read(s->os, path, &id, err);
+	if (ret != 1)
+		return ret;
+	snprintf(path, sizeof(path), "%s/%.255s/mq.lock", s->dir, d->name);
 	fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: open", path);
 	ret = lock_wait(s, fd, OS_LOCK_EXCLUSIVE, path, err);
 	if (ret == 0)
-		ret = partition_put_away(s, topic, number, id, gone, err);
+		ret = partition_put_away(s, d->topic, d->number, &id, gone, err);
 	os_close(s->os, fd);
-	return ret == -1 ? -1 : 0;
+	return ret == 1 ? directory_remove(s->os, gone, err) : ret;
 }
 
-/* Once the record is durable the topic is gone; what is left is only disk space,
- * and whoever finds it removes it. */
-static int
-delete_files(struct change *c, const char *topic, const struct uuid *id, int32_t count,
-    struct err *err)
+/* With the metadata log's lock held, so that no topic is made meanwhile. */
+static void
+remove_all_dead(struct store *s)
 {
-	for (int32_t i = 0; i < count; i++)
-		if (put_away(c->s, topic, i, id, err) == -1)
-			return -1;
-	return checkpoints_forget(c->s, topic, err);
+	char after[256] = "";
+	struct dead d;
+	struct err err;
+
+	for (;;) {
+		d = (struct dead){.s = s, .after = after};
+		if (os_list(s->os, s->dir, find_dead, &d) == -1 || d.name[0] == '\0')
+			return;
+		if (remove_dead(s, &d, &err) == -1)
+			os_note(s->os, OS_WARN, "%s/%s: still there: %s", s->dir, d.name, err.text);
+		snprintf(after, sizeof(after), "%s", d.name);
+	}
 }
 
 static int
@@ -289,17 +314,19 @@ delete_topic(struct change *c, const char *topic, struct err *err)
 {
 	const struct image_topic *t = topic_wanted(c, topic, err);
 	struct remove_topic_record r;
-	int32_t count;
+	struct err later;
 
 	if (t == NULL)
 		return -1;
-	count = t->partition_count;
 	wire_init(&wire_remove_topic_record, &r);
 	r.topic_id = t->id;
 	if (change_add(c, &wire_remove_topic_record, 0, &r, err) == -1 ||
 	    change_commit(c, err) == -1)
 		return -1;
-	return delete_files(c, topic, &r.topic_id, count, err);
+	remove_all_dead(c->s);
+	if (checkpoints_forget(c->s, topic, &later) == -1)
+		os_note(c->s->os, OS_WARN, "%s: %s", topic, later.text);
+	return 0;
 }
 
 int
@@ -315,5 +342,5 @@ store_delete_topic(struct store *s, const char *topic, struct err *err)
 		return -1;
 	ret = delete_topic(&c, name, err);
 	change_end(&c);
-	return ret == 0 ? remove_leftovers(s, err) : -1;
+	return ret;
 }

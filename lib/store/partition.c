@@ -266,9 +266,25 @@ directory_remove(struct os *os, const char *dir, struct err *err)
 	return 0;
 }
 
+/* Does the metadata, as far as it was read, know the partition? */
+static int
+is_there(struct store *s, const struct store_partition *p, struct err *err)
+{
+	const struct image_topic *t;
+
+	if (is_metadata(p))
+		return 0;
+	t = image_topic(&s->image, p->topic);
+	if (t != NULL && image_partition(t, p->number) != NULL)
+		return 0;
+	return err_set(
+	    err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no partition %s-%d", p->topic, p->number);
+}
+
 /* --- locking --------------------------------------------------------------------------- */
 
-/* Opens mq.lock, making the directory if it is not there. */
+/* Opens mq.lock, making the directory if it is not there. 1: it went away again,
+ * for the topic was deleted. */
 static int
 open_lock(struct store *s, struct store_partition *p, struct err *err)
 {
@@ -278,9 +294,12 @@ open_lock(struct store *s, struct store_partition *p, struct err *err)
 	snprintf(path, sizeof(path), "%s/mq.lock", p->dir);
 	p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 	if (p->lock_fd == -1 && errno == ENOENT) {
-		if (make_directory(s, p, err) == -1)
+		if (store_refresh(s, err) == -1 || is_there(s, p, err) == -1 ||
+		    make_directory(s, p, err) == -1)
 			return -1;
 		p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
+		if (p->lock_fd == -1 && errno == ENOENT)
+			return 1;
 	}
 	if (p->lock_fd == -1)
 		return err_sys(err, errno, "%s: open", path);
@@ -301,9 +320,13 @@ lock_once(struct store *s, struct store_partition *p, struct err *err)
 	char path[STORE_PATH_MAX];
 	struct os_stat st;
 
-	if (p->lock_fd == -1 && open_lock(s, p, err) == -1) {
-		close_files(s, p);
-		return -1;
+	if (p->lock_fd == -1) {
+		int ret = open_lock(s, p, err);
+
+		if (ret != 0) {
+			close_files(s, p);
+			return ret;
+		}
 	}
 	if (lock_wait(s, p->lock_fd, OS_LOCK_EXCLUSIVE, p->dir, err) == -1)
 		return -1;
@@ -332,12 +355,9 @@ static int
 take_settings(struct store *s, struct store_partition *p, struct err *err)
 {
 	const struct image_topic *t = image_topic(&s->image, p->topic);
-	const struct image_partition *part = t != NULL ? image_partition(t, p->number) : NULL;
+	const struct image_partition *part = image_partition(t, p->number);
 	int64_t most;
 
-	if (part == NULL)
-		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no partition %s-%d", p->topic,
-		    p->number);
 	if (image_is_sole(&s->image, s->node_id, err) == -1)
 		return -1;
 	if (!uuid_equal(&t->id, &p->topic_id))
@@ -491,6 +511,19 @@ catch_up(struct store *s, struct store_partition *p, struct err *err)
 	return mlog_catch_up(&p->log, trust == 1 ? &h.tail : NULL, err);
 }
 
+/* The topic was deleted while we waited for the lock, or made the directory:
+ * what we hold belongs to nobody, and is removed. */
+static void
+remove_deleted(struct store *s, struct store_partition *p)
+{
+	char gone[STORE_PATH_MAX];
+	struct err ignored;
+
+	if (partition_put_away(s, p->topic, p->number, &p->topic_id, gone, &ignored) == 1)
+		(void)directory_remove(s->os, gone, &ignored);
+	forget_log(p);
+}
+
 static int
 look_again(struct store *s, struct store_partition *p, struct err *err)
 {
@@ -501,6 +534,10 @@ look_again(struct store *s, struct store_partition *p, struct err *err)
 	} else {
 		if (store_refresh(s, err) == -1 || store_remove_marker(s, err) == -1)
 			return -1;
+		if (is_there(s, p, err) == -1) {
+			remove_deleted(s, p);
+			return -1;
+		}
 		if (p->config_offset != s->image.end_offset)
 			ret = take_settings(s, p, err);
 	}

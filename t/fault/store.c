@@ -393,6 +393,126 @@ every_call(enum fault_kind kind, unsigned calls, bool sticky, int error, bool cu
 	    (int)plan.at - 1);
 }
 
+/* --- two at a time ---------------------------------------------------------------------- */
+
+/* What the other process does in the middle of one of our calls. It never waits,
+ * so it may find the store busy; nothing else may go wrong. */
+struct other {
+	struct sim_disk *disk;
+	int appended;
+	bool acted, created, deleted, committed, wrong;
+};
+
+static bool
+went_well(struct other *o, int ret, const struct err *err)
+{
+	if (ret == -1 && err->code != ERR_BUSY) {
+		o->wrong = true;
+		snprintf(why, sizeof(why), "the other: %s %.300s", err_name(err->code), err->text);
+	}
+	return ret == 0;
+}
+
+static void
+other_acts(void *ctx)
+{
+	struct other *o = ctx;
+	struct os *os = sim_os_new(o->disk, 7);
+	struct err err = {0};
+	struct store *s = store_open(os, "store", &options, &err);
+
+	o->acted = true;
+	if (s == NULL) {
+		(void)went_well(o, -1, &err);
+		os_free(os);
+		return;
+	}
+	o->appended += went_well(o, append(s, "t", 0, "B", &err), &err);
+	o->created = went_well(o, create(s, "theirs", 1, NULL, &err), &err);
+	o->deleted = went_well(o, store_delete_topic(s, "doomed", &err), &err);
+	o->committed = went_well(o, commit(s, 5, &err), &err);
+	o->appended += went_well(o, append(s, "t", 0, "B", &err), &err);
+	store_free(s);
+	os_free(os);
+}
+
+/* Ours, while the other may act once. */
+static bool
+both_act(struct os *os, struct other *o)
+{
+	struct err err = {0};
+	struct store *s = store_open(os, "store", &options, &err);
+	size_t ours = 0, theirs = 0;
+	bool good = true;
+
+	if (s == NULL)
+		return bad("open", err.text);
+	for (int i = 0; good && i < 3; i++)
+		if (append(s, "t", 0, "A", &err) == -1)
+			good = bad("append", err.text);
+	if (good && append(s, "doomed", 0, "A", &err) == -1 &&
+	    (!o->deleted || err.code != ERR_UNKNOWN_TOPIC_OR_PARTITION))
+		good = bad("append to what is deleted", err.text);
+	if (good && create(s, "mine", 1, NULL, &err) == -1)
+		good = bad("create", err.text);
+	if (good && append(s, "mine", 0, "A", &err) == -1)
+		good = bad("append to ours", err.text);
+	if (good && store_sync(s, &err) == -1)
+		good = bad("sync", err.text);
+	if (good && commit(s, 6, &err) == -1)
+		good = bad("commit", err.text);
+	fault_plan(os, NULL);
+	for (const char *p = contents(s, "t", 0); good && *p != '\0'; p++) {
+		ours += *p == 'A';
+		theirs += *p == 'B';
+	}
+	if (good && (ours != 3 || theirs != (size_t)o->appended))
+		good = bad("both", contents(s, "t", 0));
+	if (good && (store_refresh(s, &err) == -1 || has_topic(s, "theirs") != o->created ||
+	                has_topic(s, "doomed") == o->deleted))
+		good = bad("topics", "are not as both left them");
+	store_free(s);
+	return good && !o->wrong;
+}
+
+static bool
+one_meeting(uint64_t n, int *failures)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct other other = {.disk = disk};
+	struct fault_plan plan = {
+	    .calls = FAULT_ALL, .at = n, .kind = FAULT_HOOK, .hook = other_acts, .ctx = &other};
+	struct os *os = sim_os_new(disk, 3);
+	struct err err = {0};
+	struct store *s = store_open(os, "store", &options, &err);
+	bool good;
+
+	if (s == NULL || create(s, "t", 1, NULL, &err) == -1 ||
+	    create(s, "doomed", 1, NULL, &err) == -1 || commit(s, 1, &err) == -1)
+		printf("# %s\n", err.text);
+	store_free(s);
+	os_free(os);
+	os = fault_new(sim_os_new(disk, 4));
+	fault_plan(os, &plan);
+	good = both_act(os, &other);
+	if (other.acted && !good && ++*failures <= 10)
+		printf("# another process at call %d: %s\n", (int)n, why);
+	os_free(os);
+	sim_disk_free(disk);
+	return other.acted;
+}
+
+static void
+meetings(void)
+{
+	int failures = 0;
+	uint64_t n = 1;
+
+	while (one_meeting(n, &failures))
+		n++;
+	is_int(failures, 0, "another process at each of %d calls does no harm", (int)n - 1);
+}
+
 static void
 whole_life(void)
 {
@@ -419,6 +539,7 @@ main(void)
 	options.create = true;
 	options.lock_wait_ms = 0;
 	whole_life();
+	meetings();
 	every_call(FAULT_DIE_BEFORE, FAULT_WRITES, false, 0, true, "death before");
 	every_call(FAULT_DIE_DURING, FAULT_WRITES, false, 0, true, "death during");
 	every_call(FAULT_DIE_AFTER, FAULT_WRITES, false, 0, true, "death after");
