@@ -84,9 +84,9 @@ segments_of(struct task *t, const struct place *place, struct segments *s, struc
 	return dir;
 }
 
-/* index.interval.bytes of a partition that lies in a store, else Kafka's default. */
-static int64_t
-interval_of(struct task *t, const char *dir)
+/* The settings of a partition that lies in a store, else Kafka's defaults. */
+static struct mlog_config
+config_of(struct task *t, const char *dir)
 {
 	char *whole = realpath(dir, NULL), *slash = whole != NULL ? strrchr(whole, '/') : NULL, *dash;
 	struct mlog_config config;
@@ -105,7 +105,7 @@ interval_of(struct task *t, const char *dir)
 		store_free(store);
 	}
 	free(whole);
-	return config.index_interval_bytes;
+	return config;
 }
 
 /* --- commands -------------------------------------------------------------------- */
@@ -114,7 +114,8 @@ static int
 rebuild(struct task *t, const struct segments *s, struct err *err)
 {
 	bool dry = options_has(t->options, 'n');
-	int64_t interval = t->interval != -1 ? t->interval : interval_of(t, s->dir);
+	int64_t interval = t->interval != -1 ? t->interval
+	                                     : config_of(t, s->dir).index_interval_bytes;
 	struct index_lock lock;
 	int rc;
 
@@ -159,6 +160,21 @@ run_place(struct task *t, const struct place *place, struct err *err)
 	return rc;
 }
 
+/* Two directories of one name are two replicas of one partition. */
+static int
+compare(struct task *t, struct err *err)
+{
+	const struct place *a = t->places.items, *b = a + 1;
+	bool compacted;
+
+	if (t->options->verb != INDEX_CHECK || t->places.count != 2 || t->options->operand_count != 2 ||
+	    a->kind != PLACE_PARTITION || b->kind != PLACE_PARTITION ||
+	    strcmp(segment_dir_name(a->path), segment_dir_name(b->path)) != 0)
+		return 0;
+	compacted = config_of(t, a->path).cleanup_compact || config_of(t, b->path).cleanup_compact;
+	return index_compare(t->os, a->path, b->path, compacted, &t->print, &t->damaged, err);
+}
+
 static int
 run_table(struct task *t)
 {
@@ -166,7 +182,7 @@ run_table(struct task *t)
 		const struct column *columns;
 		size_t count;
 	} tables[] = {
-	    [INDEX_CHECK] = {index_check_columns, 6},
+	    [INDEX_CHECK] = {index_check_columns, 5},
 	    [INDEX_REBUILD] = {index_rebuild_columns, 6},
 	    [INDEX_LOOKUP] = {index_lookup_columns, 7},
 	};
@@ -182,6 +198,8 @@ run_table(struct task *t)
 		if (run_place(t, &t->places.items[i], &err) == -1)
 			status = report_fail(&err);
 	}
+	if (signals_caught() == 0 && compare(t, &err) == -1)
+		status = report_fail(&err);
 	if (print_end(&t->print, &err) == -1)
 		status = report_fail(&err);
 	print_release(&t->print);

@@ -5,45 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "log/checkpoint.h"
+#include "cli/places.h"
 
-#define UNKNOWN (-1)
+#define UNKNOWN (-1) /* also partition_recovery_point's */
 
 /* --- the file's surroundings ---------------------------------------------------- */
-
-/* TOPIC-PARTITION's recovery point in the store around it. After a clean stop
- * all is below it. */
-static int64_t
-recovery_point_of(struct os *os, const char *store, const char *name)
-{
-	char path[LOG_PATH_MAX], topic[256];
-	const char *dash = strrchr(name, '-');
-	struct checkpoint c;
-	struct os_stat st;
-	struct err err;
-	int64_t partition, point = UNKNOWN;
-
-	snprintf(path, sizeof(path), "%s/.kafka_cleanshutdown", store);
-	if (os_stat_path(os, path, &st) == 0)
-		return INT64_MAX;
-	if (dash == NULL || (size_t)(dash - name) >= sizeof(topic) ||
-	    text_int(dash + 1, 0, INT32_MAX, &partition) == -1)
-		return UNKNOWN;
-	memcpy(topic, name, (size_t)(dash - name));
-	topic[dash - name] = '\0';
-	snprintf(path, sizeof(path), "%s/recovery-point-offset-checkpoint", store);
-	checkpoint_init(&c);
-	if (checkpoint_read(&c, os, path, &err) == 0)
-		point = checkpoint_get(&c, topic, (int32_t)partition);
-	checkpoint_release(&c);
-	return point;
-}
 
 static int
 look_around(struct damage *at, struct err *err)
 {
-	char *whole = realpath(at->d->path, NULL), *name;
+	char *whole = realpath(at->d->path, NULL);
 	struct segment_names names = {0};
 	int rc;
 
@@ -60,11 +31,7 @@ look_around(struct damage *at, struct err *err)
 			at->limit = names.names[i].base;
 	}
 	segment_names_release(&names);
-	name = strrchr(whole, '/');
-	if (rc == 0 && name != NULL) {
-		*name++ = '\0';
-		at->recovery_point = recovery_point_of(at->d->os, whole, name);
-	}
+	at->recovery_point = partition_recovery_point(at->d->os, whole);
 	free(whole);
 	return rc;
 }

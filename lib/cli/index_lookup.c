@@ -49,10 +49,15 @@ scan_from_entry(struct lookup *l, int64_t offset, int64_t ms)
 static int
 scan_on(struct lookup *l, int64_t offset, int64_t ms)
 {
-	int rc = scan_from_entry(l, offset, ms);
-	bool astray = rc == -1 ? l->err->code == ERR_CORRUPT
-	                       : rc == 1 && offset != INT64_MIN && l->found.base_offset > offset;
+	bool astray;
+	int rc;
 
+	l->position = -1;
+	rc = scan_from_entry(l, offset, ms);
+	astray = l->position == -1 ||
+	    (rc == 1 && offset != INT64_MIN && l->found.base_offset > offset);
+	if (rc == -1 && l->err->code != ERR_CORRUPT)
+		return -1;
 	if (astray && l->has_entry) {
 		report_warn("%s: segment %lld: the index entry %lld at byte %lld leads astray", l->s->dir,
 		    (long long)l->base, (long long)l->entry.offset, (long long)l->entry.position);
@@ -77,7 +82,7 @@ offset_entry(struct lookup *l, int64_t offset)
 	if (oindex_open(&ix, l->s->os, path, l->base, false, l->err) == -1)
 		return l->err->code == ERR_NOT_FOUND ? 0 : -1;
 	rc = oindex_lookup(&ix, offset, &l->entry, l->err);
-	l->has_entry = rc == 0 && l->entry.position > 0;
+	l->has_entry = rc == 0 && l->entry.position != 0;
 	oindex_close(&ix);
 	return rc;
 }

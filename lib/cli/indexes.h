@@ -1,7 +1,7 @@
 /*
  * indexes: what mq-index does with the indexes of one partition's segments.
  *
- *   index_check.c    holds them against their .log
+ *   index_check.c    holds them against their .log, and replicas against each other
  *   index_rebuild.c  makes them anew from it
  *   index_lookup.c   uses them as a reader would, and says what that cost
  *   index_lock.c     keeps writers away meanwhile
@@ -24,13 +24,18 @@ struct segments {
 	int64_t only; /* this base; -1: all */
 };
 
-/* grade (bad, note), file, pos, problem, want, got */
-extern const struct column index_check_columns[6];
+/* grade (bad, note), file, pos, problem, detail */
+extern const struct column index_check_columns[5];
 
-/* Checks order, batch boundaries, largest timestamp, zero padding, size
- * multiple, base offset, missing and foreign files. Adds what is bad to
- * `*damaged`; notes are no damage. 0, or -1 of the machine. */
+/* Holds indexes against their segments, and the segments' own batches against
+ * themselves (log/verify.h). Adds what is bad to `*damaged`; notes are no damage.
+ * 0, or -1 of the machine. */
 int index_check(const struct segments *s, struct print *out, int64_t *damaged, struct err *err);
+
+/* Compares two replicas of a partition; `compacted`: either may lack what the
+ * other has thinned out. */
+int index_compare(struct os *os, const char *dir_a, const char *dir_b, bool compacted,
+    struct print *out, int64_t *damaged, struct err *err);
 
 /* file, bytes, offsets, times, aborted, changed */
 extern const struct column index_rebuild_columns[6];

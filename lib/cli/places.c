@@ -474,29 +474,3 @@ place_files(struct os *os, const struct place *place, bool segments, struct stri
 		rc = other_files(os, place->path, files, err);
 	return rc;
 }
-
-/* What is being written, moved or deleted has a suffix; mq's own files a prefix. */
-static bool
-is_ours(const char *name)
-{
-	struct segment_name n;
-	const char *suffix = strrchr(name, '.');
-
-	if (partition_file(name) || segment_name_parse(name, &n) == 0 || strncmp(name, "mq.", 3) == 0)
-		return true;
-	return suffix != NULL && (strcmp(suffix, ".cut") == 0 || strcmp(suffix, ".part") == 0 ||
-	    strcmp(suffix, ".deleted") == 0 || strcmp(suffix, ".tmp") == 0);
-}
-
-int
-place_foreign(struct os *os, const char *dir, struct strings *foreign, struct err *err)
-{
-	struct strings names = {0};
-	int rc = names_read(os, dir, &names, err);
-
-	for (size_t i = 0; i < names.count && rc == 0; i++)
-		if (!is_ours(names.items[i]))
-			rc = strings_add(foreign, names.items[i], err);
-	strings_release(&names);
-	return rc;
-}

@@ -59,7 +59,9 @@ int places_find(struct places *p);
 int place_files(struct os *os, const struct place *place, bool segments, struct strings *files,
     struct err *err);
 
-/* Names in a partition's directory that neither Kafka nor mq put there. */
-int place_foreign(struct os *os, const char *dir, struct strings *foreign, struct err *err);
+/* Up to where a partition was synced, by the checkpoint of the store around its
+ * directory (places_recovery.c): INT64_MAX after a clean stop, -1 if nothing
+ * tells. */
+int64_t partition_recovery_point(struct os *os, const char *dir);
 
 #endif

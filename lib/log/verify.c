@@ -18,6 +18,8 @@ is_known(const char *name)
 	    ".checkpoint", ".checkpoint.deleted", ".checkpoint.part", ".hint", ".lock", ".tmp"};
 	size_t len = strlen(name);
 
+	if (strncmp(name, "mq.", 3) == 0) /* hints and locks of a store */
+		return true;
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
 		if (strcmp(name, whole[i]) == 0)
 			return true;
