@@ -1,0 +1,117 @@
+# Manual pages: every option is told, no other, and every example prints what it shows.
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	pages=$MQ_TOP/share/man
+}
+
+# All tools, as the front end knows them.
+tools() {
+	for tool in "$MQ_BIN"/mq-*; do
+		basename "$tool"
+	done
+}
+
+# The options of a tool as its table has them: "-c, --count=n", sorted.
+table_options() {
+	"$1" --dump-options | awk -F '\t' '$1 == "option" {
+		arg = tolower($4)
+		if (arg == "-") arg = ""
+		else if (arg ~ /^\[/) arg = "[=" substr(arg, 2)
+		else arg = "=" arg
+		print ($2 == "-" ? "" : "-" $2 ", ") "--" $3 arg
+	}' | sort
+}
+
+# The same as a reader of the manual page sees them.
+page_options() {
+	mandoc -T ascii -O width=200 "$pages/$1.1" | col -b |
+		sed -nE 's/^     ((-., )?--[^ ].*)/\1/p' | sed 's/ | /|/g' | sort
+}
+
+# The commands: what is listed before the options.
+page_commands() {
+	sed '/^The options are/q' "$pages/$1.1" | sed -nE 's/^\.It Cm ([a-z]+).*/\1/p'
+}
+
+@test "a page lists the options that its tool has, with the same arguments" {
+	for tool in $(tools); do
+		diff <(table_options "$tool") <(page_options "$tool") || { echo "# $tool"; return 1; }
+	done
+}
+
+@test "a page names the commands that its tool has, in the same order" {
+	for tool in $(tools); do
+		diff <("$tool" --dump-options | awk -F '\t' '$1 == "verb" { print $2 }') \
+		    <(page_commands "$tool") || { echo "# $tool"; return 1; }
+	done
+}
+
+@test "a page's first line is the tool's own word for itself" {
+	for tool in $(tools); do
+		[ "$("$tool" --dump-options | sed -n "s/^tool\t$tool\t\([^\t]*\).*/\1/p")" = \
+		    "$(sed -n 's/^\.Nd //p' "$pages/$tool.1")" ] || { echo "# $tool"; return 1; }
+	done
+}
+
+@test "the help names every option of the table" {
+	for tool in $(tools); do
+		"$tool" -h >help
+		while IFS=$'\t' read -r _ short long _; do
+			[ "$short" = - ] || grep -qE -- "^  -${short}[, ]" help
+			[ "$long" = - ] || grep -qE -- "--$long\b" help
+		done < <("$tool" --dump-options | grep '^option')
+	done
+}
+
+@test "completion offers every option of the table, and no other" {
+	for tool in $(tools); do
+		for command in $("$tool" --dump-options | awk -F '\t' '$1 == "verb" { print $2 }') ''; do
+			"$tool" --dump-options | awk -F '\t' -v verb="$command" '
+				$1 == "verb" { verbs = 1 }
+				$1 != "option" { next }
+				verb == "" && !verbs || $6 == "-" || verb != "" && ("," $6 ",") ~ ("," verb ",") {
+					if ($3 != "-") print "--" $3
+				}' | sort >table
+			[ -n "$command" ] || ! "$tool" --dump-options | grep -q '^verb' || continue
+			# shellcheck disable=SC2086 # no word if there is no command
+			"$tool" --complete-words $command -- | cut -f 1 | grep -- '^--.' | sed 's/=$//' | sort |
+				diff table - || { echo "# $tool $command"; return 1; }
+		done
+	done
+}
+
+@test "every page has its sections, and they are in order" {
+	for page in "$pages"/*.1; do
+		grep -xE '\.Sh (NAME|SYNOPSIS|DESCRIPTION|EXIT STATUS|EXAMPLES|SEE ALSO)' "$page" >sections
+		printf '.Sh %s\n' NAME SYNOPSIS DESCRIPTION 'EXIT STATUS' EXAMPLES 'SEE ALSO' | diff - sections
+	done
+}
+
+@test "the examples of mq(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq.1"
+}
+
+@test "the examples of mq-produce(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-produce.1"
+}
+
+@test "the examples of mq-consume(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-consume.1"
+}
+
+@test "the examples of mq-topics(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-topics.1"
+}
+
+@test "the examples of mq-groups(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-groups.1"
+}
+
+@test "the examples of mq-format(7) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-format.7"
+}
+
+@test "the examples of mq-kcat(7) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-kcat.7"
+}
