@@ -107,17 +107,6 @@ close_files(struct store *s, struct store_partition *p)
 	p->lock_fd = p->tail_fd = -1;
 }
 
-void
-partition_free(struct store *s, struct store_partition *p)
-{
-	assert(!p->locked);
-	forget_log(p);
-	close_files(s, p);
-	free(p->topic);
-	free(p->dir);
-	free(p);
-}
-
 /* The one that was used longest ago and that nobody needs open. */
 static struct store_partition *
 least_used(struct store *s)
@@ -156,33 +145,6 @@ partition_close_surplus(struct store *s)
 
 /* --- the directory ----------------------------------------------------------------- */
 
-int
-partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err)
-{
-	static const char head[] = "version: 0\ntopic_id: ";
-	char path[STORE_PATH_MAX];
-	struct buf text = BUF_INIT;
-	const char *line;
-	int ret;
-
-	if (snprintf(path, sizeof(path), "%s/partition.metadata", dir) >= (int)sizeof(path))
-		return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
-	ret = os_read_file(os, path, 4096, &text, err);
-	if (ret == 0) {
-		line = buf_cstr(&text);
-		if (strncmp(line, head, sizeof(head) - 1) == 0 &&
-		    uuid_parse(id, line + sizeof(head) - 1,
-		        strcspn(line + sizeof(head) - 1, "\r\n")) == 0)
-			ret = 1;
-		else
-			ret = err_set(err, ERR_CORRUPT, "%s: not a topic id", path);
-	} else if (err->code == ERR_NOT_FOUND) {
-		ret = 0;
-	}
-	buf_release(&text);
-	return ret;
-}
-
 static int
 write_id(struct store *s, const struct store_partition *p, struct err *err)
 {
@@ -202,67 +164,6 @@ make_directory(struct store *s, const struct store_partition *p, struct err *err
 		return err_sys(err, errno, "%s: mkdir", p->dir);
 	if (os_sync_dir(s->os, s->dir) == -1)
 		return err_sys(err, errno, "%s: sync", s->dir);
-	return 0;
-}
-
-int
-partition_put_away(struct store *s, const char *topic, int32_t number, const struct uuid *id,
-    char gone[STORE_PATH_MAX], struct err *err)
-{
-	char from[STORE_PATH_MAX], hex[33], tail[64];
-	struct buf b = BUF_INIT;
-	size_t name_max;
-
-	text_hex_put(&b, id->bytes, sizeof(id->bytes));
-	snprintf(hex, sizeof(hex), "%s", buf_cstr(&b));
-	buf_release(&b);
-	/* As Kafka does it: the topic is shortened where the name would be too long. */
-	snprintf(tail, sizeof(tail), "-%d.%s-delete", number, hex);
-	name_max = 255 - strlen(tail);
-	snprintf(from, sizeof(from), "%s/%s-%d", s->dir, topic, number);
-	snprintf(gone, STORE_PATH_MAX, "%s/%.*s%s", s->dir, (int)name_max, topic, tail);
-	if (os_rename(s->os, from, gone) == -1)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: rename", from);
-	if (os_sync_dir(s->os, s->dir) == -1)
-		return err_sys(err, errno, "%s: sync", s->dir);
-	return 1;
-}
-
-struct removal {
-	struct os *os;
-	const char *dir;
-	char (*names)[256];
-	size_t count;
-};
-
-static int
-take_some_names(void *ctx, const char *name)
-{
-	struct removal *r = ctx;
-
-	snprintf(r->names[r->count++], sizeof(r->names[0]), "%s", name);
-	return r->count == 64;
-}
-
-int
-directory_remove(struct os *os, const char *dir, struct err *err)
-{
-	char names[64][256], path[STORE_PATH_MAX];
-	struct removal r = {.os = os, .dir = dir, .names = names};
-
-	do {
-		r.count = 0;
-		if (os_list(os, dir, take_some_names, &r) == -1)
-			return errno == ENOENT ? 0 : err_sys(err, errno, "%s: list", dir);
-		for (size_t i = 0; i < r.count; i++) {
-			if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= (int)sizeof(path))
-				return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
-			if (os_remove(os, path) == -1 && errno != ENOENT)
-				return err_sys(err, errno, "%s: remove", path);
-		}
-	} while (r.count > 0);
-	if (os_rmdir(os, dir) == -1 && errno != ENOENT)
-		return err_sys(err, errno, "%s: rmdir", dir);
 	return 0;
 }
 
@@ -592,4 +493,36 @@ partition_leave(struct store *s, struct store_partition *p)
 	if (p->log_open)
 		write_tail(s, p);
 	let_go(s, p);
+}
+
+/* What was synced since the last append is told at the end, if that can be done
+ * at once and nobody else has written: it saves recovery after a power failure. */
+static void
+tell_synced(struct store *s, struct store_partition *p)
+{
+	char text[TAIL_SIZE];
+	struct tail_hint h;
+
+	if (!p->log_open || p->lock_fd == -1 || p->tail_text[0] == '\0' ||
+	    os_lock(s->os, s->lock_fd, OS_LOCK_SHARED) == -1)
+		return;
+	if (os_lock(s->os, p->lock_fd, OS_LOCK_EXCLUSIVE) == 0) {
+		(void)read_tail(s, p, &h, text);
+		if (memcmp(text, p->tail_text, TAIL_SIZE) == 0)
+			write_tail(s, p);
+		(void)os_lock(s->os, p->lock_fd, OS_UNLOCK);
+	}
+	store_unlock(s);
+}
+
+void
+partition_free(struct store *s, struct store_partition *p)
+{
+	assert(!p->locked);
+	tell_synced(s, p);
+	forget_log(p);
+	close_files(s, p);
+	free(p->topic);
+	free(p->dir);
+	free(p);
 }

@@ -6,6 +6,9 @@
  * what is looked at again under a lock). Everything here blocks: tools call it
  * through lib/client's store target, mqd only uses the parts that are pure.
  *
+ * Names that are passed in are copied where they are kept, but must not be the
+ * image's own strings, which any call may let go of.
+ *
  * It knows directories, topics and locks; it knows nothing of clients, batching,
  * networks or the shell.
  */
@@ -25,7 +28,8 @@ struct store_options {
 	bool read_only;          /* never write, not even hints */
 	bool force_network;      /* write although it is on a network file system */
 	int64_t lock_wait_ms;    /* longest wait for a lock; -1 without limit */
-	int64_t disk_min_free;   /* refuse appends below; bytes */
+	int64_t disk_min_free;   /* refuse appends below; bytes; at most an eighth of the
+	                            file system. Metadata and commits may use it up */
 	bool auto_create_topics; /* auto.create.topics.enable */
 	int32_t num_partitions;  /* num.partitions, for topics made by producing */
 };
@@ -55,7 +59,9 @@ int store_refresh(struct store *s, struct err *err);
 
 /* Appends one sealed and checked batch to a partition: locks, looks again,
  * appends, writes the hint, unlocks. Errors: UNKNOWN_TOPIC_OR_PARTITION,
- * ERR_BUSY (lock wait over), ERR_REFUSED, ERR_NO_SPACE, ERR_IO, and mlog's. */
+ * ERR_BUSY (lock wait over), ERR_REFUSED, ERR_NO_SPACE, ERR_IO, INVALID_TIMESTAMP
+ * (message.timestamp.before/after.max.ms), INVALID_RECORD (no key, but the topic
+ * is compacted), and mlog's. */
 int store_append(struct store *s, const char *topic, int32_t partition, uint8_t *bytes, size_t len,
     struct mlog_appended *out, struct err *err);
 
@@ -100,7 +106,9 @@ struct store_topic_spec {
 
 /* Each is one durable batch in the metadata log. Errors are Kafka's:
  * TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS,
- * UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, … */
+ * UNKNOWN_TOPIC_OR_PARTITION, and ERR_CONFIG.
+ * A deletion that has returned 0, or could not remove all files (which is noted),
+ * is durable; files that are left go with the next deletion. */
 int store_create_topic(struct store *s, const struct store_topic_spec *spec, struct err *err);
 int store_delete_topic(struct store *s, const char *topic, struct err *err);
 int store_add_partitions(struct store *s, const char *topic, int32_t count, struct err *err);
@@ -119,7 +127,7 @@ struct store_cleaned {
 	int64_t segments_compacted, bytes_before, bytes_after;
 };
 
-/* Runs retention and compaction on a partition now (mq-topics clean). */
+/* Runs retention on a partition now (mq-topics clean). */
 int store_clean(struct store *s, const char *topic, int32_t partition, struct store_cleaned *out,
     struct err *err);
 

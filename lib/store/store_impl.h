@@ -3,8 +3,10 @@
  *
  * store.c opens and refreshes, format.c makes a new store, locks.c is the
  * sharing protocol, partition.c enters a partition (lock, look again, log),
- * append.c appends and syncs, change.c appends to the metadata log, admin.c and
- * clean.c are topics, groups_offsets.c and members.c groups.
+ * tail.c is its hint, append.c appends and syncs, checkpoints.c are the files
+ * that all partitions share, change.c appends to the metadata log, admin.c and
+ * clean.c are topics, groups_*.c committed offsets, members.c who lives, and
+ * membership.c this process as a member.
  */
 #ifndef STORE_STORE_IMPL_H
 #define STORE_STORE_IMPL_H
@@ -149,11 +151,15 @@ void partition_leave(struct store *s, struct store_partition *p);
 /* Lets go of files and memory of a partition that is not locked. */
 void partition_free(struct store *s, struct store_partition *p);
 
+/* What mq.tail says was synced, whatever its boot; -1 if nothing. */
+int64_t partition_synced(struct store *s, const struct store_partition *p);
+
 /* Closes files beyond STORE_OPEN_MAX. */
 void partition_close_surplus(struct store *s);
 
-/* Removes a directory and what is in it (one level, and one more for what a
- * person put there is refused). */
+/* --- directory.c ---------------------------------------------------------------- */
+
+/* Removes a directory and the files in it. */
 int directory_remove(struct os *os, const char *dir, struct err *err);
 
 /* Renames the directory of a deleted topic's partition out of the way; `gone`
@@ -163,9 +169,6 @@ int partition_put_away(struct store *s, const char *topic, int32_t number,
 
 /* The topic id in a directory's partition.metadata: 1, 0 if there is none, -1. */
 int partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err);
-
-/* What mq.tail says was synced, whatever its boot; -1 if nothing. */
-int64_t partition_synced(struct store *s, const struct store_partition *p);
 
 /* --- tail.c -------------------------------------------------------------------- */
 

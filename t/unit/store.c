@@ -6,7 +6,7 @@
 
 #include "os/os_fault.h"
 #include "os/os_sim.h"
-#include "store/groups.h"
+#include "store/store_impl.h"
 #include "tap.h"
 
 static struct store_options options;
@@ -81,6 +81,47 @@ contents(struct store *s, const char *topic, int32_t partition)
 	record_reader_release(&rr);
 	reader_free(r);
 	return text;
+}
+
+static void
+test_tail(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	struct buf text = BUF_INIT;
+	struct tail_hint h = {.boot_id = "6e0b9a5e-0000-4000-8000-00000000cafe",
+	    .epoch = INT32_MIN,
+	    .tail = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN,
+	        INT64_MIN, true}},
+	                 back;
+	char line[TAIL_SIZE], again[TAIL_SIZE];
+	struct err err;
+	int refused = 0;
+
+	tail_format(&h, line);
+	is_int(tail_parse(&back, line, TAIL_SIZE), 0, "the longest tail fits");
+	tail_format(&back, again);
+	is_mem(again, line, TAIL_SIZE, "and comes back as it was");
+	for (int i = 0; i < TAIL_SIZE; i++) {
+		line[i] ^= 1;
+		refused += tail_parse(&back, line, TAIL_SIZE) == -1;
+		line[i] ^= 1;
+	}
+	is_int(refused, TAIL_SIZE, "a flipped bit anywhere makes it none");
+	is_int(tail_parse(&back, line, TAIL_SIZE - 1), -1, "and so does a missing byte");
+
+	create(s, "t", 1, &err);
+	append(s, "t", 0, "x", &err);
+	store_sync(s, &err);
+	store_free(s);
+	sim_read(disk, "store/t-0/mq.tail", &text);
+	ok(tail_parse(&h, (const char *)text.data, text.len) == 0 && h.tail.end_offset == 1 &&
+	       h.tail.synced_offset == 1,
+	    "who leaves tells what was synced");
+	buf_release(&text);
+	os_free(os);
+	sim_disk_free(disk);
 }
 
 static void
@@ -340,6 +381,7 @@ main(void)
 	store_options_default(&options);
 	options.create = true;
 	test_format();
+	test_tail();
 	test_topics();
 	test_sharing();
 	test_daemon();
