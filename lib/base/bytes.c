@@ -128,9 +128,15 @@ buf_extend(struct buf *b, size_t len)
 void
 buf_put(struct buf *b, const void *data, size_t len)
 {
-	if (len == 0 || buf_reserve(b, len) == -1)
+	if (len == 0)
 		return;
-	memcpy(b->data + b->len, data, len);
+	/* Mostly there is room; a limit may be below it. */
+	if ((len > b->cap - b->len || b->limit != 0 || b->failed) && buf_reserve(b, len) == -1)
+		return;
+	if (len == 1)
+		b->data[b->len] = *(const uint8_t *)data;
+	else
+		memcpy(b->data + b->len, data, len);
 	b->len += len;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,10 @@
 #include <unistd.h>
 
 #include <linux/sockios.h>
+
+/* What a pipe is asked to hold, where no account is kept of what left it: with
+ * the usual 64 KiB, writer and reader wait for each other four times a write. */
+#define PIPE_BYTES (1 << 20)
 
 /* How often a pipe is looked at that is being drained. */
 #define DRAIN_POLL_MS 5
@@ -31,6 +36,8 @@ sink_init(struct sink *s, int fd, bool marking)
 		else if (S_ISSOCK(st.st_mode))
 			s->kind = SINK_SOCKET;
 	}
+	if (s->kind == SINK_PIPE && !marking && fcntl(fd, F_GETPIPE_SZ) < PIPE_BYTES)
+		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* refused: it works as it is */
 }
 
 void

@@ -22,15 +22,13 @@ varint_get(struct cursor *c)
 {
 	const uint8_t *p = c->at;
 
-	if (c->end - p >= 2) {
-		if (p[0] < 0x80) {
-			c->at++;
-			return unzigzag(p[0]);
-		}
-		if (p[1] < 0x80) {
-			c->at += 2;
-			return unzigzag((uint32_t)(p[0] & 0x7f) | (uint32_t)p[1] << 7);
-		}
+	if (c->end - p >= 1 && p[0] < 0x80) {
+		c->at++;
+		return unzigzag(p[0]);
+	}
+	if (c->end - p >= 2 && p[1] < 0x80) {
+		c->at += 2;
+		return unzigzag((uint32_t)(p[0] & 0x7f) | (uint32_t)p[1] << 7);
 	}
 	return cursor_varint(c);
 }
@@ -126,6 +124,12 @@ record_parse(struct record_reader *r, struct cursor *c, struct record *rec, stru
 	                     : (int64_t)((uint64_t)b->base_timestamp + (uint64_t)timestamp_delta);
 	rec->key = sized_get(c, &rec->key_size);
 	rec->value = sized_get(c, &rec->value_size);
+	/* Mostly there are no headers, and the last byte says so. */
+	if (!c->failed && cursor_left(c) == 1 && *c->at == 0) {
+		rec->header_count = 0;
+		rec->headers = (struct slice){c->end, 0};
+		return 0;
+	}
 	rec->header_count = varint_get(c);
 	if (c->failed)
 		return record_corrupt(r, "ends within its fields", err);
