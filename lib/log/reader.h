@@ -60,6 +60,11 @@ int reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
 /* Read committed: end of what is stable (LSO), and the aborted transactions
  * that touch [from, to). Replays batch headers from the newest producer
  * snapshot. `list` is malloc'd, the caller frees it. */
+/* The caller knows that no producer is at work below `offset`: no transaction is
+ * open there, and none is aborted behind the newest snapshot. Saves replaying
+ * headers. */
+void reader_without_producers(struct reader *r, int64_t offset);
+
 int reader_stable_end(struct reader *r, int64_t *lso, struct err *err);
 int reader_aborted(struct reader *r, int64_t from, int64_t to, struct aborted_txn **list,
     size_t *count, struct err *err);

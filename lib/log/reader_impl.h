@@ -16,7 +16,6 @@ struct view {
 	int64_t expected; /* offset that follows what was read */
 };
 
-
 struct reader {
 	struct os *os;
 	char *dir;
@@ -35,6 +34,7 @@ struct reader {
 	int64_t bound_base, bound_position, bound_end;
 	/* Transactions, once asked for. */
 	struct reader *replay;
+	int64_t plain_offset; /* no producer below it that matters; -1: not known */
 	struct producers producers;
 	int64_t replay_from; /* markers from here on were replayed */
 	struct aborted_txn *aborted;

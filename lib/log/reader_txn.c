@@ -25,8 +25,12 @@ add(struct aborted_txn **list, size_t *count, size_t *cap, const struct aborted_
 static int
 begin_replay(struct reader *r, int64_t end, struct err *err)
 {
-	int64_t from = producers_load_newest(&r->producers, r->os, r->dir, end, err);
+	int64_t from = r->plain_offset;
 
+	if (from > end || from == -1)
+		from = producers_load_newest(&r->producers, r->os, r->dir, end, err);
+	else
+		producers_clear(&r->producers, from);
 	if (from == -1 && err->code != 0)
 		return -1;
 	if (from == -1)
@@ -68,6 +72,12 @@ replay_to(struct reader *r, int64_t end, struct err *err)
 			return -1;
 	}
 	return 0;
+}
+
+void
+reader_without_producers(struct reader *r, int64_t offset)
+{
+	r->plain_offset = offset;
 }
 
 int

@@ -341,6 +341,7 @@ struct reader *
 store_reader(struct store *s, const char *topic, int32_t partition, struct err *err)
 {
 	char path[STORE_PATH_MAX];
+	struct tail_hint hint;
 	int64_t start;
 	struct reader *r;
 
@@ -358,6 +359,8 @@ store_reader(struct store *s, const char *topic, int32_t partition, struct err *
 	r = reader_open(s->os, path, start > 0 ? start : 0, err);
 	if (r == NULL && err->code == ERR_NOT_FOUND)
 		err->code = 0;
+	if (r != NULL && tail_peek(s, path, &hint) == 1 && !hint.tail.producers)
+		reader_without_producers(r, hint.tail.end_offset);
 	return r;
 }
 

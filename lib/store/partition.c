@@ -315,21 +315,41 @@ check_id(struct store *s, struct store_partition *p, struct err *err)
 	return directory_remove(s->os, gone, err) == -1 ? -1 : 1;
 }
 
-int64_t
-partition_synced(struct store *s, const struct store_partition *p)
+static int
+tail_is_of_boot(const struct store *s, const struct tail_hint *h)
+{
+	return s->boot_id[0] != '\0' && strcmp(h->boot_id, s->boot_id) == 0;
+}
+
+/* Nor has a daemon run since: it would have raised the metadata log's epoch. */
+static int
+tail_is_current(const struct store *s, const struct tail_hint *h)
+{
+	return tail_is_of_boot(s, h) && h->epoch == s->image.epoch;
+}
+
+int
+tail_peek(struct store *s, const char *dir, struct tail_hint *h)
 {
 	char path[STORE_PATH_MAX];
 	struct buf text = BUF_INIT;
-	struct tail_hint h;
 	struct err ignored;
-	int64_t synced = -1;
+	int ret = -1;
 
-	snprintf(path, sizeof(path), "%s/mq.tail", p->dir);
+	snprintf(path, sizeof(path), "%s/mq.tail", dir);
 	if (os_read_file(s->os, path, TAIL_SIZE, &text, &ignored) == 0 &&
-	    tail_parse(&h, (const char *)text.data, text.len) == 0)
-		synced = h.tail.synced_offset;
+	    tail_parse(h, (const char *)text.data, text.len) == 0)
+		ret = tail_is_current(s, h);
 	buf_release(&text);
-	return synced;
+	return ret;
+}
+
+int64_t
+partition_synced(struct store *s, const struct store_partition *p)
+{
+	struct tail_hint h;
+
+	return tail_peek(s, p->dir, &h) == -1 ? -1 : h.tail.synced_offset;
 }
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -354,8 +374,7 @@ read_tail(struct store *s, struct store_partition *p, struct tail_hint *h, char 
 		text[0] = '\0';
 		return -1;
 	}
-	return s->boot_id[0] != '\0' && strcmp(h->boot_id, s->boot_id) == 0 &&
-	       (is_metadata(p) || h->epoch == s->image.epoch);
+	return is_metadata(p) ? tail_is_of_boot(s, h) : tail_is_current(s, h);
 }
 
 static int

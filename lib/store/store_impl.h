@@ -180,6 +180,10 @@ struct tail_hint {
 
 void tail_format(const struct tail_hint *h, char text[TAIL_SIZE]);
 
+/* Reads DIR/mq.tail without a lock. 1: it is of this boot and of this epoch of the
+ * metadata log; 0: only what it says of syncs holds; -1: there is none. */
+int tail_peek(struct store *s, const char *dir, struct tail_hint *h);
+
 /* -1 if it is not whole. */
 int tail_parse(struct tail_hint *h, const char *text, size_t len);
 

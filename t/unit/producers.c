@@ -213,6 +213,15 @@ test_in_a_log(void)
 		reader_free(r);
 		r = reader_open(w.os, DIR_OF_LOG, 0, &w.err);
 	}
+	reader_without_producers(r, 11);
+	append_made(&w, data(9, 1, true), 0);
+	ok(reader_stable_end(r, &lso, &w.err) == 0 && lso == 11,
+	    "a reader that was told of no producers below finds those above");
+	append_made(&w, marker(9, 0), 0);
+	ok(reader_stable_end(r, &lso, &w.err) == 0 && lso == mlog_end(&w.log), "and their end");
+	ok(reader_aborted(r, 0, lso, &list, &count, &w.err) == 0 && count == 4,
+	    "what was aborted below comes from the .txnindex");
+	free(list);
 	reader_free(r);
 	mlog_sync(&w.log, &w.err);
 	world_close(&w);
@@ -221,7 +230,7 @@ test_in_a_log(void)
 	world_recover(&w, 0);
 	is_int(sim_size(w.disk, DIR_OF_LOG "/00000000000000000000.txnindex"), 34,
 	    "recovery makes the .txnindex anew");
-	is_int(sim_size(w.disk, DIR_OF_LOG "/00000000000000000005.txnindex"), 68, "in each segment");
+	is_int(sim_size(w.disk, DIR_OF_LOG "/00000000000000000005.txnindex"), 102, "in each segment");
 	is_int((intmax_t)w.log.producers.by_id.count, 2, "and the state");
 	ok(mlog_truncate(&w.log, 7, &w.err) == 0, "truncation");
 	is_int(sim_size(w.disk, DIR_OF_LOG "/00000000000000000005.txnindex"), 0,
