@@ -267,6 +267,7 @@ each_group(struct groups *c, const struct column *columns, size_t count,
 	if (table_begin(c, columns, count, err) == -1)
 		return -1;
 	for (size_t i = 0; i < c->found_count && signals_caught() == 0; i++) {
+		size_t before = c->table.row_count;
 		struct group g;
 		int ret = group_read(c, c->found[i], &g, err);
 
@@ -274,12 +275,12 @@ each_group(struct groups *c, const struct column *columns, size_t count,
 			ret = rows(c, &g, err);
 			positions_release(&g.places);
 		}
-		if (ret == 0)
-			outcome_done(&c->outcome);
-		else if (err->code == ERR_NOMEM)
+		if (ret == -1 && err->code == ERR_NOMEM)
 			return -1;
-		else
+		if (ret == -1)
 			outcome_fail(&c->outcome, err);
+		else if (c->table.row_count > before)
+			outcome_done(&c->outcome);
 	}
 	return table_end(c, err);
 }

@@ -44,8 +44,10 @@ read_one(const char *text, bool may_reset, struct arena *arena, struct admin_con
 	if (equals == NULL && topic_config_find(name) != NULL)
 		return 0;
 	if (topic_config_check(name, equals != NULL ? equals + 1 : "", value, sizeof(value), err) ==
-	    -1)
+	    -1) {
+		err->code = ERR_INVALID; /* a mistake on the command line, not in a file */
 		return err_prefix(err, "-X");
+	}
 	to->value = arena_strdup(arena, value);
 	return to->value != NULL ? 0 : err_nomem(err);
 }

@@ -12,8 +12,8 @@
 /* Reads each -X NAME=VALUE, checks it and gives it the form in which Kafka keeps
  * it (7d as 604800000). With `may_reset`, NAME alone has a NULL value. The list
  * lies in `arena`. "-X list" prints the table of all configurations instead.
- * Returns 0; 1 if something was printed, and that was all; -1: ERR_INVALID,
- * ERR_CONFIG (with the nearest name, or what is allowed), ERR_NOMEM. */
+ * Returns 0; 1 if something was printed, and that was all; -1: ERR_INVALID
+ * (with the nearest name, or what is allowed), ERR_NOMEM. */
 int topic_properties(const struct options *o, bool may_reset, struct arena *arena,
     const struct admin_config **list, size_t *count, struct err *err);
 
