@@ -108,15 +108,17 @@ static void
 remove_deleted(struct swap *w)
 {
 	char path[LOG_PATH_MAX];
+	struct err err;
 
 	for (size_t i = 0; i < w->count; i++) {
 		for (size_t k = 0; k <= SEGMENT_SNAPSHOT; k++) {
 			struct segment_name n = {w->log->segments[w->at + i]->base,
 			    (enum segment_kind)k, SEGMENT_DELETED};
 			segment_name_path(path, w->log->dir, &n);
-			if (os_remove(w->log->os, path) == -1 && errno != ENOENT)
-				os_note(w->log->os, OS_WARN, "%s: remove: %s", path,
-				    strerror(errno));
+			if (os_remove(w->log->os, path) == 0 || errno == ENOENT)
+				continue;
+			err_sys(&err, errno, "%s: remove", path);
+			os_note(w->log->os, OS_WARN, "%s", err.text);
 		}
 	}
 }

@@ -85,7 +85,7 @@ put(int64_t producer, int16_t attributes, int64_t timestamp, int n, int key, int
 	bb.head.attributes = attributes;
 	if ((attributes & BATCH_LOG_APPEND_TIME) != 0)
 		bb.head.max_timestamp = timestamp;
-	if (producer > 0) {
+	if (producer > 0 && producer < 16) {
 		bb.head.producer_id = producer;
 		bb.head.producer_epoch = 0;
 		bb.head.base_sequence = sequence[producer];

@@ -172,7 +172,7 @@ test_horizon(void)
 	is_int(b.base_offset, 0, "so does its base offset, though the first record went");
 	is_int(batch_last_offset(&b), 2, "and its last");
 	read_all(&w, &l);
-	is_int(l.all[0].timestamp, 5001, "timestamps of records are told from the horizon");
+	ok(l.count > 0 && l.all[0].timestamp == 5001, "timestamps of records are told from the horizon");
 	list_release(&l);
 	buf_release(&bytes);
 	world_release(&w);
@@ -396,7 +396,7 @@ test_rounds(void)
 	struct compact_args args = {.limit_offset = INT64_MAX, .now_ms = T0,
 	    .memory_bytes = 24 * 100};
 	struct list before, after;
-	int64_t newest[700];
+	int64_t newest[700] = {0};
 	size_t kept = 0;
 	bool right = true;
 
