@@ -293,6 +293,19 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$(cut -f 3 <<<"$output")" -gt 0 ]
 }
 
+@test "clean compacts, and says how much was left" {
+	mq-topics create t -X cleanup.policy=compact -X segment.bytes=1M -X min.cleanable.dirty.ratio=0
+	for key in a b; do
+		head -c 1500000 /dev/zero | tr '\0' x | fold -w 1000 | mq-produce -t t -k $key
+	done
+	echo last | mq-produce -t t -k c
+	run mq-topics clean t -J
+	[ "$status" -eq 0 ]
+	[ "$(jq '.compacted > 0 and .bytes_after < .bytes_before / 2' <<<"$output")" = true ]
+	run bash -c "mq-consume -t t -e -f '%k\n' | sort -u"
+	says 0 $'a\nb\nc'
+}
+
 @test "du counts segments and bytes" {
 	mq-topics create t -X segment.bytes=1M
 	head -c 3000000 /dev/zero | tr '\0' x | fold -w 1000 | mq-produce -t t
