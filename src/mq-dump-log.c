@@ -43,24 +43,37 @@ skips(const struct dump *d, const struct strings *files, size_t i)
 	return i + 1 < files->count && dump_base_of(files->items[i + 1]) <= d->from;
 }
 
+static void
+dump_files(struct task *t, const struct strings *files, bool verified, struct err *err)
+{
+	struct dump *d = &t->dump;
+
+	for (size_t i = 0; i < files->count && !dump_stopped(d); i++) {
+		if (skips(d, files, i) ||
+		    (verified && dump_verify_covers(dump_kind_of(files->items[i]))))
+			continue;
+		if (dump_file(d, files->items[i], err) == -1)
+			t->status = report_fail(err);
+	}
+}
+
 static int
 dump_place(struct task *t, const struct place *place, struct err *err)
 {
 	struct dump *d = &t->dump;
-	bool segments = place->kind == PLACE_PARTITION &&
-	    (dump_has_range(d) || (place->by_topic && !d->verify));
+	bool partition = place->kind == PLACE_PARTITION, range = dump_has_range(d);
+	bool verified = partition && d->verify && !range;
 	struct strings files = {0};
-	int rc = place_files(d->os, place, segments, &files, err);
+	int rc = place_files(d->os, place, partition && (range || (place->by_topic && !d->verify)),
+	    &files, err);
 
-	if (rc == 0 && dump_has_range(d))
+	if (rc == 0 && range)
 		rc = dump_begin_range(d, files.items, files.count, err);
 	d->headings = d->headings || t->places.count > 1 || files.count > 1;
-	for (size_t i = 0; i < files.count && rc == 0 && !dump_stopped(d); i++) {
-		if (skips(d, &files, i))
-			continue;
-		if (dump_file(d, files.items[i], err) == -1)
-			t->status = report_fail(err);
-	}
+	if (rc == 0)
+		dump_files(t, &files, verified, err);
+	if (rc == 0 && verified && !dump_stopped(d))
+		rc = dump_verify_dir(d, place->path, err);
 	strings_release(&files);
 	return rc;
 }

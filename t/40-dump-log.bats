@@ -290,6 +290,19 @@ damaged() {
 	[ "${#lines[@]}" -eq 2 ]
 }
 
+@test "--verify of a directory holds indexes and epochs against the batches" {
+	fixture segments-0
+	rm segments-0/00000000000000000097.timeindex
+	flip segments-0/00000000000000000145.index 7
+	run mq-dump-log --verify segments-0
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "file  segments-0/00000000000000000097.timeindex kind=timeindex" ]
+	[ "${lines[1]}" = 'bad   pos=0 why=missing what="no such file; mq-index rebuild makes it"' ]
+	[ "${lines[2]}" = "file  segments-0/00000000000000000145.index kind=index" ]
+	[[ ${lines[3]} == 'bad   pos=0 why=boundary what="'* ]]
+	[ "${#lines[@]}" -eq 4 ]
+}
+
 @test "a torn tail of the last segment is noted, and no damage" {
 	fixture segments-0
 	last=segments-0/00000000000000000289.log
@@ -339,7 +352,7 @@ damaged() {
 	run mq-dump-log --verify -q ./*/
 	[ "$status" -eq 0 ]
 	[[ $output != *"bad "* ]]
-	[[ $output == *"why=zeros"* ]]
+	[[ $output == *"note  pos="*" why=padding what="* ]]
 }
 
 @test "records that do not parse behind a good checksum are told" {

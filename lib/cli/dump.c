@@ -126,6 +126,17 @@ dump_bad(struct dump *d, int64_t position, const char *why, const char *what)
 }
 
 void
+dump_note(struct dump *d, int64_t position, const char *why, const char *what)
+{
+	struct line *l = dump_line(d, "note", false);
+
+	line_int(l, "pos", position);
+	line_word(l, "why", why);
+	line_bytes(l, "what", what, (int64_t)strlen(what));
+	dump_line_end(d, false);
+}
+
+void
 dump_torn(struct dump *d, int64_t position, int64_t bytes, const char *why)
 {
 	struct line *l = dump_line(d, "torn", false);

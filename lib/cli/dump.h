@@ -9,6 +9,7 @@
  *   dump_range.c    -o
  *   dump_record.c   records, their keys and values, decoded where Kafka wrote them
  *   dump_index.c    .index .timeindex .txnindex .snapshot
+ *   dump_verify.c   --verify of a partition's index files
  *   dump_text.c     checkpoints, epochs, properties, JSON
  *
  * Memory is bounded by the largest batch and the largest record.
@@ -90,6 +91,12 @@ int64_t dump_base_of(const char *path);
  * what is no log file (ERR_INVALID), is not there, or cannot be read. */
 int dump_file(struct dump *d, const char *path, struct err *err);
 
+/* With --verify: what is bad about the index files and epochs of a partition
+ * directory, held against its batches. dump_file is not needed for files of the
+ * kinds that this covers. */
+int dump_verify_dir(struct dump *d, const char *dir, struct err *err);
+bool dump_verify_covers(enum dump_kind kind);
+
 /* True if there is no use in going on: stdout is gone, or a signal came. */
 bool dump_stopped(const struct dump *d);
 
@@ -112,6 +119,9 @@ void dump_bad(struct dump *d, int64_t position, const char *why, const char *wha
 
 /* "torn  pos=4096 bytes=312 why=zeros": noted, no damage. */
 void dump_torn(struct dump *d, int64_t position, int64_t bytes, const char *why);
+
+/* "note  pos=24 why=padding what="..."": no damage. */
+void dump_note(struct dump *d, int64_t position, const char *why, const char *what);
 
 int dump_log(struct dump *d, int fd, struct err *err);
 int dump_offset_index(struct dump *d, int fd, struct err *err);
