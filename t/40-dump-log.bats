@@ -147,6 +147,12 @@ log=00000000000000000000.log
 	[ "$(grep -c kind=log files)" -eq 7 ]
 	MQ_DIR=$store mq-dump-log -t 'txn*' | grep -o '/txn[^/]*/' | uniq >topics
 	[ "$(paste -sd' ' topics)" = "/txn-0/ /txn-1/ /txn-open-0/" ]
+	mq-dump-log -d "$store" '^n.*s$' '__t*' | grep -o '/[^/]*/0' | uniq >topics
+	[ "$(paste -sd' ' topics)" = "/nulls-0/0 /nulls-1/0 /nulls-2/0 /__transaction_state-0/0 /__transaction_state-1/0" ]
+	run mq-dump-log -d "$store" '*' -J
+	[[ $output != */__* ]]
+	run mq-dump-log -d "$store" '^('
+	[ "$status" -eq 2 ]
 }
 
 @test "TOPIC:PART and -p choose partitions" {
@@ -440,4 +446,8 @@ damaged() {
 	run bash -c "mq-dump-log '$store' >/dev/full"
 	[ "$status" -eq 74 ]
 	[ "$output" = "mq-dump-log: stdout: write: No space left on device" ]
+}
+
+@test "the examples of mq-dump-log(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-dump-log.1"
 }

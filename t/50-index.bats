@@ -285,3 +285,7 @@ bad() {
 		diff -r segments-0 "$store/segments-0"
 	done
 }
+
+@test "the examples of mq-index(1) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-index.1"
+}

@@ -1,6 +1,7 @@
 #include "cli/places.h"
 
 #include <errno.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -287,8 +288,47 @@ no_such(const struct places *p, const char *topic, const char *parts, const stru
 	    p->store.path);
 }
 
+/* A name, a glob or ^REGEX, as everywhere; patterns pass over Kafka's own topics
+ * unless they begin with '_'. */
+struct topic_word {
+	const char *text;
+	regex_t regex; /* if `text` begins with '^' */
+};
+
 static int
-add_matching(struct places *p, const char *topic, const char *parts,
+topic_word_init(struct topic_word *w, const char *text, struct err *err)
+{
+	char why[128];
+	int rc;
+
+	w->text = text;
+	if (text[0] != '^' || (rc = regcomp(&w->regex, text, REG_EXTENDED | REG_NOSUB)) == 0)
+		return 0;
+	regerror(rc, &w->regex, why, sizeof(why));
+	return err_set(err, ERR_INVALID, "'%s' is no regular expression: %s", text, why);
+}
+
+static void
+topic_word_release(struct topic_word *w)
+{
+	if (w->text[0] == '^')
+		regfree(&w->regex);
+}
+
+static bool
+topic_word_has(const struct topic_word *w, const char *topic)
+{
+	bool own = strncmp(topic, "__", 2) == 0;
+
+	if (strcmp(w->text, topic) == 0)
+		return true;
+	if (w->text[0] == '^')
+		return (!own || w->text[1] == '_') && regexec(&w->regex, topic, 0, NULL, 0) == 0;
+	return (!own || w->text[0] == '_') && text_glob(w->text, topic);
+}
+
+static int
+add_matching(struct places *p, const struct topic_word *word, const char *parts,
     const struct partition_set *wanted, const struct strings *names, struct err *err)
 {
 	size_t count, before = p->count;
@@ -297,12 +337,12 @@ add_matching(struct places *p, const char *topic, const char *parts,
 	int rc = all == NULL ? -1 : 0;
 
 	for (size_t i = 0; i < count && rc == 0; i++)
-		if (text_glob(topic, all[i].topic) && partition_set_has(wanted, all[i].partition))
+		if (topic_word_has(word, all[i].topic) && partition_set_has(wanted, all[i].partition))
 			rc = place_add(p, PLACE_PARTITION, true,
 			    join(&path, p->store.path, all[i].name), err);
 	buf_release(&path);
 	if (rc == 0 && p->count == before)
-		rc = no_such(p, topic, parts, all, count, err);
+		rc = no_such(p, word->text, parts, all, count, err);
 	free(all);
 	return rc;
 }
@@ -318,30 +358,51 @@ choose_store(struct places *p, struct err *err)
 	return 0;
 }
 
+/* The partitions of one word that are in `wanted`; `parts` is how that was said. */
+static int
+add_word(struct places *p, const char *word, const char *parts, const struct partition_set *wanted,
+    struct err *err)
+{
+	struct strings names = {0};
+	struct topic_word w;
+	int rc;
+
+	if (choose_store(p, err) == -1)
+		return -1;
+	if (!is_dir(p->os, p->store.path))
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file, and no store in %s (-d)", word,
+		    p->store.path);
+	if (topic_word_init(&w, word, err) == -1)
+		return -1;
+	rc = names_read(p->os, p->store.path, &names, err);
+	if (rc == 0)
+		rc = add_matching(p, &w, parts, wanted, &names, err);
+	topic_word_release(&w);
+	strings_release(&names);
+	return rc;
+}
+
+/* TOPIC[:PARTS]; an expression may hold colons, so it takes only -p. */
 static int
 add_topic(struct places *p, const char *topic, struct err *err)
 {
-	const char *colon = strchr(topic, ':');
+	const char *colon = topic[0] != '^' ? strchr(topic, ':') : NULL;
 	struct partition_set own = PARTITION_SET_INIT;
-	struct strings names = {0};
-	char *name = strndup(topic, colon != NULL ? (size_t)(colon - topic) : strlen(topic));
-	int rc = name != NULL ? 0 : err_nomem(err);
+	char *word;
+	int rc;
 
-	if (rc == 0 && colon != NULL && (rc = partition_set_parse(&own, colon + 1, err)) == -1)
+	if (colon == NULL)
+		return add_word(p, topic, "-p", &p->wanted, err);
+	word = strndup(topic, (size_t)(colon - topic));
+	if (word == NULL)
+		return err_nomem(err);
+	rc = partition_set_parse(&own, colon + 1, err);
+	if (rc == -1)
 		err_prefix(err, "%s", topic);
-	if (rc == 0)
-		rc = choose_store(p, err);
-	if (rc == 0 && !is_dir(p->os, p->store.path))
-		rc = err_set(err, ERR_NOT_FOUND, "%s: no such file, and no store in %s (-d)", topic,
-		    p->store.path);
-	if (rc == 0)
-		rc = names_read(p->os, p->store.path, &names, err);
-	if (rc == 0)
-		rc = add_matching(p, name, colon != NULL ? colon + 1 : "-p",
-		    colon != NULL ? &own : &p->wanted, &names, err);
-	strings_release(&names);
+	else
+		rc = add_word(p, word, colon + 1, &own, err);
 	partition_set_release(&own);
-	free(name);
+	free(word);
 	return rc;
 }
 
@@ -398,6 +459,13 @@ places_release(struct places *p)
 	config_release(&p->config);
 }
 
+/* A word that makes no sense is a mistake on the command line. */
+static int
+failed(const struct err *err)
+{
+	return err->code == ERR_INVALID ? report_usage(err) : report_fail(err);
+}
+
 int
 places_find(struct places *p)
 {
@@ -408,10 +476,10 @@ places_find(struct places *p)
 
 	for (size_t i = 0; i < o->operand_count; i++)
 		if (add_operand(p, o->operands[i], &err) == -1)
-			status = report_fail(&err);
+			status = failed(&err);
 	for (size_t at = 0; (value = options_each(o, 't', &at)) != NULL;)
 		if (add_topic(p, value, &err) == -1)
-			status = report_fail(&err);
+			status = failed(&err);
 	return status;
 }
 

@@ -3,7 +3,8 @@
  *
  *   FILE            itself
  *   DIR             a partition's directory, or a store's: all its partitions
- *   TOPIC[:PARTS]   partitions of the store; TOPIC may be a glob, PARTS as -p's
+ *   TOPIC[:PARTS]   partitions of the store; TOPIC may be a glob, PARTS as -p's;
+ *                   or ^REGEX
  *
  * A path that exists is a path; -t says that a topic is meant. Nothing is
  * locked and no metadata is read: a copied directory is as good as a store.
