@@ -237,7 +237,7 @@ store_target_fetch(struct target *t, struct fetch_call *c)
 	}
 	watch_parts(st, c);
 	c->deadline_ns = os_mono_ns(t->os) + c->max_wait_ms * 1000000;
-	c->call.next = &st->fetches->call;
+	c->call.next = st->fetches != NULL ? &st->fetches->call : NULL;
 	st->fetches = c;
 	poll_start(st);
 }
