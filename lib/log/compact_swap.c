@@ -4,7 +4,7 @@
  *
  *	.cleaned -> .swap     from the highest base down; synced   the new count
  *	old -> .deleted       from the lowest base up; synced
- *	.swap -> plain        logs, synced; then indexes, synced
+ *	.swap -> plain        logs from the lowest base up, each synced; then indexes, synced
  *	.deleted removed
  *
  * Old ones go from the lowest base up because the new segment bears that base:
@@ -99,8 +99,11 @@ settle(struct swap *w, size_t from_kind, size_t to_kind, struct err *err)
 			if (rename_to(w, n, SEGMENT_PLAIN, err) == -1)
 				return -1;
 		}
+		/* A plain .log above one that is still .swap counts as an old one. */
+		if (from_kind == SEGMENT_LOG && sync_names(w, err) == -1)
+			return -1;
 	}
-	return sync_names(w, err);
+	return from_kind == SEGMENT_LOG ? 0 : sync_names(w, err);
 }
 
 /* What cannot be removed now goes when the log is opened next. */

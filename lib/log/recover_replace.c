@@ -69,12 +69,35 @@ undo(struct mlog *log, const struct segment_names *names, bool *any, struct err 
 	return 0;
 }
 
+/* Takes .swap off the logs, from the lowest base up, or off what belongs to them.
+ * Each log is durable before the next: a plain file above a .log.swap would be
+ * taken for one that is replaced, were the power to fail now. */
+static int
+take_place(struct mlog *log, const struct segment_names *names, bool logs, struct err *err)
+{
+	char old[LOG_PATH_MAX], new[LOG_PATH_MAX];
+
+	for (size_t i = 0; i < names->count; i++) {
+		struct segment_name plain = names->names[i];
+
+		if (plain.state != SEGMENT_SWAP || (plain.kind == SEGMENT_LOG) != logs)
+			continue;
+		segment_name_path(old, log->dir, &plain);
+		plain.state = SEGMENT_PLAIN;
+		segment_name_path(new, log->dir, &plain);
+		if (os_rename(log->os, old, new) == -1)
+			return err_sys(err, errno, "%s", old);
+		if (logs && os_sync_dir(log->os, log->dir) == -1)
+			return err_sys(err, errno, "%s: sync", log->dir);
+	}
+	return 0;
+}
+
 /* Step 2: what the surviving .swap files replace goes, then they take its place. */
 static int
 finish(struct mlog *log, const struct segment_names *names, struct err *err)
 {
 	int64_t from = INT64_MAX, to = -1;
-	char old[LOG_PATH_MAX], new[LOG_PATH_MAX];
 
 	for (size_t i = 0; i < names->count; i++) {
 		const struct segment_name *n = &names->names[i];
@@ -91,17 +114,8 @@ finish(struct mlog *log, const struct segment_names *names, struct err *err)
 		    remove_name(log, n, err) == -1)
 			return -1;
 	}
-	for (size_t i = 0; i < names->count; i++) {
-		struct segment_name plain = names->names[i];
-		if (plain.state != SEGMENT_SWAP)
-			continue;
-		segment_name_path(old, log->dir, &plain);
-		plain.state = SEGMENT_PLAIN;
-		segment_name_path(new, log->dir, &plain);
-		if (os_rename(log->os, old, new) == -1)
-			return err_sys(err, errno, "%s", old);
-	}
-	return 0;
+	return take_place(log, names, true, err) == -1 ||
+	    take_place(log, names, false, err) == -1 ? -1 : 0;
 }
 
 int
