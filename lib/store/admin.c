@@ -342,5 +342,6 @@ store_delete_topic(struct store *s, const char *topic, struct err *err)
 		return -1;
 	ret = delete_topic(&c, name, err);
 	change_end(&c);
+	partition_close_surplus(s);
 	return ret;
 }

@@ -115,6 +115,22 @@ retain(struct store *s, struct store_partition *p)
 		os_note(s->os, OS_WARN, "%s-%d: retention: %s", p->topic, p->number, err.text);
 }
 
+/* The batch is in, and no lock is held: what the checkpoints say of older
+ * segments follows, and the offsets topic, which each reader of a group reads
+ * from its start, is kept short. A failure is only told. */
+static void
+tidy(struct store *s, struct store_partition *p, bool rolled)
+{
+	struct store_cleaned done;
+	struct err err;
+
+	if (checkpoints_advance(s, p, &err) == -1)
+		os_note(s->os, OS_WARN, "recovery point: %s", err.text);
+	if (rolled && p->log.config.cleanup_compact && strcmp(p->topic, OFFSETS_TOPIC) == 0 &&
+	    partition_clean(s, p, false, &done, &err) == -1)
+		os_note(s->os, OS_WARN, "%s-%d: compaction: %s", p->topic, p->number, err.text);
+}
+
 int
 store_append_reserved(struct store *s, const char *topic, int32_t partition, uint8_t *bytes,
     size_t len, struct mlog_appended *out, struct err *err)
@@ -137,10 +153,9 @@ store_append_reserved(struct store *s, const char *topic, int32_t partition, uin
 		retain(s, p);
 	partition_leave(s, p);
 	store_unlock(s);
+	if (ret == 0)
+		tidy(s, p, out->rolled);
 	partition_close_surplus(s);
-	/* The batch is in: what the checkpoint says of older segments can wait. */
-	if (ret == 0 && checkpoints_advance(s, p, err) == -1)
-		os_note(s->os, OS_WARN, "recovery point: %s", err->text);
 	return ret;
 }
 

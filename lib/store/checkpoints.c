@@ -85,24 +85,40 @@ checkpoints_forget(struct store *s, const char *topic, struct err *err)
 	return 0;
 }
 
-int
-checkpoints_advance(struct store *s, struct store_partition *p, struct err *err)
+/* Sets an entry under the metadata's lock, unless the topic was deleted. */
+static int
+set_locked(struct store *s, const char *file, const struct store_partition *p, int64_t offset,
+    struct err *err)
 {
-	int64_t base = p->log_open ? p->log.tail.segment_base : 0;
 	const struct image_topic *t;
 	struct change c;
 	int ret = 0;
 
-	if (base <= p->checkpointed || p->log.tail.synced_offset < base)
-		return 0;
 	if (change_begin(&c, s, err) == -1)
 		return -1;
-	/* Deleted meanwhile: then there is nothing to say of it. */
 	t = image_topic(&s->image, p->topic);
 	if (t != NULL && uuid_equal(&t->id, &p->topic_id))
-		ret = checkpoints_set(s, RECOVERY_POINTS, p->topic, p->number, base, err);
-	if (ret == 0)
-		p->checkpointed = base;
+		ret = checkpoints_set(s, file, p->topic, p->number, offset, err);
 	change_end(&c);
 	return ret;
+}
+
+int
+checkpoints_advance(struct store *s, struct store_partition *p, struct err *err)
+{
+	int64_t base = p->log_open ? p->log.tail.segment_base : 0;
+
+	if (base <= p->checkpointed || p->log.tail.synced_offset < base)
+		return 0;
+	if (set_locked(s, RECOVERY_POINTS, p, base, err) == -1)
+		return -1;
+	p->checkpointed = base;
+	return 0;
+}
+
+int
+checkpoints_cleaned(struct store *s, struct store_partition *p, int64_t first_dirty,
+    struct err *err)
+{
+	return first_dirty < 0 ? 0 : set_locked(s, CLEANER_POINTS, p, first_dirty, err);
 }

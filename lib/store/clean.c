@@ -1,4 +1,4 @@
-/* Taking away from a log: trim and retention from its front, compaction. */
+/* Taking away from a log: trim, retention, compaction. */
 #include <string.h>
 
 #include "log/compact.h"
@@ -42,6 +42,8 @@ store_trim(struct store *s, const char *topic, int32_t partition, int64_t offset
 	if (change_begin(&c, s, err) == -1)
 		return -1;
 	p = partition_find(s, topic, partition, err);
+	if (p != NULL)
+		partition_forget(p);
 	if (p != NULL && partition_enter(s, p, err) == 0) {
 		ret = trim(&c, p, offset, start, err);
 		partition_leave(s, p);
@@ -51,83 +53,93 @@ store_trim(struct store *s, const char *topic, int32_t partition, int64_t offset
 	return ret;
 }
 
-/* Everything up to the oldest open transaction, due or not. */
+/* Where compaction must stop: an open transaction may still be aborted. */
 static int
-compact(struct store *s, struct store_partition *p, struct compact_result *done, struct err *err)
+compact_limit(struct store_partition *p, int64_t *limit, struct err *err)
 {
-	struct compact_args args = {
-	    .first_dirty_offset = checkpoints_get(s, CLEANER_POINTS, p->topic, p->number),
-	    .limit_offset = mlog_end(&p->log),
-	    .now_ms = os_wall_ms(s->os),
-	    .expire = true,
-	};
-	int64_t unstable;
-
+	*limit = INT64_MAX;
 	if (!p->log.producers_loaded && mlog_load_producers(&p->log, err) == -1)
 		return -1;
-	unstable = producers_first_unstable(&p->log.producers);
-	if (unstable >= 0)
-		args.limit_offset = unstable;
-	return mlog_compact(&p->log, &args, done, err);
+	if (producers_first_unstable(&p->log.producers) >= 0)
+		*limit = producers_first_unstable(&p->log.producers);
+	return 0;
 }
 
-/* Where the next compaction begins. Set after the partition was let go of: the
- * metadata's lock comes first, and copying would hold it for long. Somebody who
- * has compacted meanwhile loses his point; what it costs is another look. */
 static int
-cleaner_point_set(struct store *s, const char *topic, int32_t number, int64_t offset,
-    struct err *err)
+compact(struct store *s, struct store_partition *p, bool wanted,
+    struct store_cleaned *out, int64_t *first_dirty, struct err *err)
 {
-	struct change c;
+	struct compact_args args = {.now_ms = os_wall_ms(s->os), .expire = wanted};
+	struct compact_result done = {0};
+	struct compact_state state;
 	int ret;
 
-	if (change_begin(&c, s, err) == -1)
+	*first_dirty = -1;
+	args.first_dirty_offset = checkpoints_get(s, CLEANER_POINTS, p->topic, p->number);
+	if (compact_limit(p, &args.limit_offset, err) == -1)
 		return -1;
-	ret = checkpoints_set(s, CLEANER_POINTS, topic, number, offset, err);
-	change_end(&c);
+	if (!wanted) {
+		if (mlog_compact_state(&p->log, &args, &state, err) == -1)
+			return -1;
+		if (!compact_is_due(&p->log.config, &state, args.now_ms))
+			return 0;
+	}
+	ret = mlog_compact(&p->log, &args, &done, err);
+	if (ret == 0 && done.segments_in > 0)
+		*first_dirty = done.first_dirty_offset;
+	out->segments_compacted = done.segments_in;
+	out->bytes_before = done.bytes_in;
+	out->bytes_after = done.bytes_out;
 	return ret;
 }
 
 static int
-clean(struct store *s, struct store_partition *p, struct store_cleaned *out,
-    struct compact_result *done, struct err *err)
+clean_entered(struct store *s, struct store_partition *p, bool wanted, struct store_cleaned *out,
+    int64_t *first_dirty, struct err *err)
 {
 	struct mlog_retained gone = {0};
+	int ret = 0;
 
-	if (p->log.config.cleanup_delete &&
-	    mlog_retain(&p->log, os_wall_ms(s->os), mlog_end(&p->log), &gone, err) == -1)
+	if (wanted && p->log.config.cleanup_delete) {
+		ret = mlog_retain(&p->log, os_wall_ms(s->os), mlog_end(&p->log), &gone, err);
+		out->segments_deleted = gone.segments;
+		out->bytes_deleted = gone.bytes;
+	}
+	if (ret == 0 && p->log.config.cleanup_compact)
+		ret = compact(s, p, wanted, out, first_dirty, err);
+	return ret;
+}
+
+int
+partition_clean(struct store *s, struct store_partition *p, bool wanted, struct store_cleaned *out,
+    struct err *err)
+{
+	int64_t first_dirty = -1;
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	if (store_lock(s, err) == -1)
 		return -1;
-	out->segments_deleted = gone.segments;
-	out->bytes_deleted = gone.bytes;
-	if (!p->log.config.cleanup_compact)
-		return 0;
-	if (compact(s, p, done, err) == -1)
-		return -1;
-	out->segments_compacted = done->segments_in;
-	out->bytes_before = done->bytes_in;
-	out->bytes_after = done->bytes_out;
-	return 0;
+	partition_forget(p);
+	ret = partition_enter(s, p, err);
+	if (ret == 0) {
+		ret = clean_entered(s, p, wanted, out, &first_dirty, err);
+		partition_leave(s, p);
+	}
+	store_unlock(s);
+	return ret == 0 ? checkpoints_cleaned(s, p, first_dirty, err) : -1;
 }
 
 int
 store_clean(struct store *s, const char *topic, int32_t partition, struct store_cleaned *out,
     struct err *err)
 {
-	struct compact_result done = {.first_dirty_offset = -1};
 	struct store_partition *p;
-	int ret = -1;
+	int ret;
 
-	memset(out, 0, sizeof(*out));
-	if (store_lock(s, err) == -1)
+	if (store_refresh(s, err) == -1 || (p = partition_find(s, topic, partition, err)) == NULL)
 		return -1;
-	p = store_refresh(s, err) == 0 ? partition_find(s, topic, partition, err) : NULL;
-	if (p != NULL && partition_enter(s, p, err) == 0) {
-		ret = clean(s, p, out, &done, err);
-		partition_leave(s, p);
-	}
-	store_unlock(s);
-	if (ret == 0 && done.segments_in > 0)
-		ret = cleaner_point_set(s, topic, partition, done.first_dirty_offset, err);
+	ret = partition_clean(s, p, true, out, err);
 	partition_close_surplus(s);
 	return ret;
 }

@@ -94,6 +94,14 @@ forget_log(struct store_partition *p)
 	p->config_offset = -1; /* the settings went with the log */
 }
 
+void
+partition_forget(struct store_partition *p)
+{
+	/* A failure, and descriptors in a sync, must not be forgotten. */
+	if (!p->syncing && !(p->log_open && p->log.failed))
+		forget_log(p);
+}
+
 /* Closes the lock and the tail; the log's own files may stay. */
 static void
 close_files(struct store *s, struct store_partition *p)
@@ -123,9 +131,28 @@ least_used(struct store *s)
 	return least;
 }
 
+/* Lets go of what deleted topics have left: an open file keeps its disk space. */
+static void
+close_deleted(struct store *s)
+{
+	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;) {
+		struct store_partition *p = e->value;
+		const struct image_topic *t = image_topic(&s->image, p->topic);
+
+		if (is_metadata(p) || p->locked || p->syncing ||
+		    (t != NULL && uuid_equal(&t->id, &p->topic_id)))
+			continue;
+		forget_log(p);
+		close_files(s, p);
+	}
+	s->swept_offset = s->image.end_offset;
+}
+
 void
 partition_close_surplus(struct store *s)
 {
+	if (s->swept_offset != s->image.end_offset)
+		close_deleted(s);
 	while (s->open_count > STORE_OPEN_MAX) {
 		struct store_partition *p = least_used(s);
 		struct err err;

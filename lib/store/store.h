@@ -127,7 +127,8 @@ struct store_cleaned {
 	int64_t segments_compacted, bytes_before, bytes_after;
 };
 
-/* Runs retention on a partition now (mq-topics clean). */
+/* Runs retention and compaction on a partition now (mq-topics clean), due or not,
+ * under its lock. Segments and bytes compacted are those that went in. */
 int store_clean(struct store *s, const char *topic, int32_t partition, struct store_cleaned *out,
     struct err *err);
 

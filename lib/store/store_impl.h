@@ -77,6 +77,7 @@ struct store {
 	int64_t metadata_sync_end;
 
 	struct map partitions; /* "TOPIC-N" -> struct store_partition, owned */
+	int64_t swept_offset; /* of the image when deleted topics' files were let go of */
 	size_t open_count;
 	uint64_t uses;
 
@@ -148,13 +149,17 @@ int partition_enter(struct store *s, struct store_partition *p, struct err *err)
 /* Writes the tail if the log moved, and lets go. */
 void partition_leave(struct store *s, struct store_partition *p);
 
+/* Makes the next partition_enter list the directory: who deletes or replaces
+ * segments must not go by what others have replaced. */
+void partition_forget(struct store_partition *p);
+
 /* Lets go of files and memory of a partition that is not locked. */
 void partition_free(struct store *s, struct store_partition *p);
 
 /* What mq.tail says was synced, whatever its boot; -1 if nothing. */
 int64_t partition_synced(struct store *s, const struct store_partition *p);
 
-/* Closes files beyond STORE_OPEN_MAX. */
+/* Closes files beyond STORE_OPEN_MAX, and those of deleted topics. */
 void partition_close_surplus(struct store *s);
 
 /* --- directory.c ---------------------------------------------------------------- */
@@ -207,6 +212,17 @@ int checkpoints_forget(struct store *s, const char *topic, struct err *err);
 /* After an append or a sync, without locks: moves the recovery point when a
  * segment was finished and all of it is durable. */
 int checkpoints_advance(struct store *s, struct store_partition *p, struct err *err);
+
+/* The same for what a compaction has cleaned. */
+int checkpoints_cleaned(struct store *s, struct store_partition *p, int64_t first_dirty,
+    struct err *err);
+
+/* --- clean.c ---------------------------------------------------------------------- */
+
+/* Enters a partition, applies retention and compaction, and writes what the
+ * checkpoint should say. Not `wanted`: compaction alone, if it is due. */
+int partition_clean(struct store *s, struct store_partition *p, bool wanted,
+    struct store_cleaned *out, struct err *err);
 
 /* --- change.c --------------------------------------------------------------------- */
 

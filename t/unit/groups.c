@@ -326,11 +326,33 @@ child(const char *dir, int out)
 		pause();
 }
 
+struct removal {
+	struct os *os;
+	const char *dir;
+};
+
+/* Removes a name below a directory, and what is in it. */
+static int
+remove_name(void *ctx, const char *name)
+{
+	const struct removal *r = ctx;
+	struct removal inner = {.os = r->os};
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
+	if (os_remove(r->os, path) == 0)
+		return 0;
+	inner.dir = path;
+	(void)os_list(r->os, path, remove_name, &inner);
+	return os_rmdir(r->os, path) == 0 ? 0 : 1;
+}
+
 static void
 test_killed(void)
 {
 	static const char *const topics[] = {"t"};
-	char dir[] = "/tmp/mq-groups-XXXXXX", store[64], command[96], c;
+	char dir[] = "/tmp/mq-groups-XXXXXX", store[64], c;
+	struct removal all = {.dir = dir};
 	int64_t before;
 	struct membership *m;
 	struct err err = {0};
@@ -369,12 +391,12 @@ test_killed(void)
 	waitpid(pid, NULL, 0);
 	membership_leave(m);
 	store_free(s);
-	os_free(os);
 	close(fds[0]);
 	close(fds[1]);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	if (system(command) != 0)
+	all.os = os;
+	if (os_list(os, dir, remove_name, &all) != 0 || os_rmdir(os, dir) == -1)
 		printf("# %s is left\n", dir);
+	os_free(os);
 }
 
 int

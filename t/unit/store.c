@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "os/os_fault.h"
 #include "os/os_sim.h"
+#include "store/groups.h"
 #include "store/store_impl.h"
 #include "tap.h"
 
@@ -352,6 +354,117 @@ test_refusals(void)
 	sim_disk_free(disk);
 }
 
+/* Retention and compaction, on demand and by whoever finishes a segment. */
+static void
+test_clean(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	struct image_config small[] = {{(char[]){"internal.segment.bytes"}, (char[]){"400"}},
+	    {(char[]){"retention.bytes"}, (char[]){"500"}}};
+	struct store_topic_spec spec = {.name = "t", .partitions = 1, .configs = small, .config_count = 2};
+	struct group_offset o = {.topic = (char[]){"t"}, .metadata = (char[]){""}};
+	struct store_cleaned done;
+	struct group_offsets back;
+	struct err err = {0};
+	int64_t start, end, bytes, segments;
+
+	store_create_topic(s, &spec, &err);
+	for (int i = 0; i < 40; i++)
+		append(s, "t", 0, "some words to fill a segment", &err);
+	store_bounds(s, "t", 0, &start, &end, &err);
+	ok(start > 0 && end == 40, "old segments go when one is finished (%d..%d)", (int)start,
+	    (int)end);
+	store_usage(s, "t", 0, &bytes, &segments, &err);
+	ok(segments >= 1 && segments <= 4 && bytes > 500, "a few are left (%d)", (int)segments);
+	is_int(store_trim(s, "t", 0, 39, &start, &err), 0, "a log is trimmed");
+	is_int(start, 39, "to where it was wanted");
+	is_int(store_trim(s, "t", 0, 41, &start, &err), -1, "not beyond its end");
+	is_int(err.code, ERR_OFFSET_OUT_OF_RANGE, "as Kafka says it");
+	is_str(contents(s, "t", 0), "some words to fill a segment,", "what is before is not read");
+
+	group_commit(s, "g", &o, 1, &err);
+	store_alter_configs(s, "__consumer_offsets", small, 1, &err);
+	for (int i = 1; i <= 60; i++) {
+		o.offset = i;
+		group_commit(s, "g", &o, 1, &err);
+	}
+	store_usage(s, "__consumer_offsets", group_partition("g", 50), &bytes, &segments, &err);
+	ok(segments < 8, "offsets are compacted on the way (%d segments)", (int)segments);
+	is_int(store_clean(s, "__consumer_offsets", group_partition("g", 50), &done, &err), 0,
+	    "and on demand %s", err.text);
+	ok(done.segments_compacted > 0 && done.bytes_after <= done.bytes_before,
+	    "which tells what it did");
+	group_committed(s, "g", &back, &err);
+	is_int(group_offsets_get(&back, "t", 0), 60, "the last offset stays");
+	group_offsets_release(&back);
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+/* However many partitions are written, few are open. */
+static void
+test_bounds(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	struct err err = {0};
+	size_t most = 0;
+	int good = 0;
+
+	create(s, "t", 300, &err);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 300; i++) {
+			good += append(s, "t", i, "x", &err) == round;
+			if (sim_os_open_count(os) > most)
+				most = sim_os_open_count(os);
+		}
+	}
+	is_int(good, 600, "300 partitions are written by turns %s", err.text);
+	ok(most < 5 * STORE_OPEN_MAX + 10, "with at most %d descriptors", (int)most);
+	is_int(store_sync(s, &err), 0, "all of them can be synced");
+	is_str(contents(s, "t", 299), "x,x,", "and read");
+	store_free(s);
+	is_int((intmax_t)sim_os_open_count(os), 0, "no descriptor is left");
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+/* A disk that fills keeps room for what must not be half written. */
+static void
+test_space(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s;
+	struct group_offset o = {.topic = (char[]){"t"}, .offset = 1, .metadata = (char[]){""}};
+	struct err err = {0};
+	char kilobyte[1001];
+	int appended = 0;
+
+	memset(kilobyte, 'x', 1000);
+	kilobyte[1000] = '\0';
+	sim_settings(disk)->bytes_max = 1 << 20;
+	s = open_store(os);
+	create(s, "t", 1, &err);
+	group_commit(s, "g", &o, 1, &err);
+	while (appended < 2000 && append(s, "t", 0, kilobyte, &err) >= 0)
+		appended++;
+	is_int(err.code, ERR_NO_SPACE, "appends are refused before the disk is full");
+	ok(appended > 800 && appended < 930, "with an eighth of a small disk left (%d)", appended);
+	is_int(group_commit(s, "g", &o, 1, &err), 0, "offsets can still be committed");
+	is_int(create(s, "u", 1, &err), 0, "and topics made");
+	is_int(store_delete_topic(s, "t", &err), 0, "or deleted");
+	sim_advance_ms(disk, 2000);
+	is_int(append(s, "u", 0, kilobyte, &err), 0, "then there is room again %s", err.text);
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
 /* One writer at work costs about a dozen calls a batch. */
 static void
 test_cost(void)
@@ -386,6 +499,9 @@ main(void)
 	test_sharing();
 	test_daemon();
 	test_refusals();
+	test_clean();
+	test_bounds();
+	test_space();
 	test_cost();
 	return tap_done();
 }

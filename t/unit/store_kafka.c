@@ -34,7 +34,8 @@ check_topic(struct store *s, json_t *want)
 	json_t *value;
 	bool same = true;
 
-	if (!ok(t != NULL, "topic %s is there", name))
+	ok(t != NULL, "topic %s is there", name);
+	if (t == NULL)
 		return;
 	uuid_format(&t->id, id);
 	is_str(id, text_of(want, "id"), "with its id");
@@ -96,8 +97,11 @@ test_state(struct store *s)
 	char line[4096];
 	FILE *f = fopen(DATA ".expect/state.jsonl", "r");
 
-	if (!ok(f != NULL, "what Kafka said of it is there"))
+	ok(f != NULL, "what Kafka said of it is there");
+	if (f == NULL) {
+		json_decref(groups);
 		return;
+	}
 	ok(group_list(s, count_group, groups, &err) == 0, "groups are listed");
 	while (fgets(line, sizeof(line), f) != NULL) {
 		want = json_loads(line, 0, NULL);
