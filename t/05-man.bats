@@ -81,6 +81,38 @@ page_commands() {
 	done
 }
 
+# page_columns PAGE: "COMMAND<TAB>COLUMN<TAB>COLUMN…" as its commands tell them.
+page_columns() {
+	awk '
+		/^\.It Cm/ { command = $3 }
+		/^Columns: / { text = $0; while (text !~ /\.$/) { getline; text = text " " $0 }
+			sub(/^Columns: /, command ", ", text); sub(/\.$/, "", text); gsub(/, /, "\t", text); print text }
+	' "$pages/$1.1"
+}
+
+@test "a page tells the columns of each table, in their order" {
+	export MQ_DIR=$BATS_TEST_TMPDIR/store
+	seq 3 | mq-produce -t t
+	mq-consume -t t -G g -e >records
+	for tool in mq-topics mq-groups; do
+		[ "$(page_columns $tool | wc -l)" -ge 3 ]
+		while IFS=$'\t' read -r command columns; do
+			args=(--heading)
+			[ "$command" != trim ] || args+=(-o end t)
+			[ "$command" != seek ] || args+=(-o end g)
+			[ "$("$tool" "$command" "${args[@]}" | head -n 1)" = "$columns" ] ||
+				{ echo "# $tool $command: $columns"; return 1; }
+		done < <(page_columns "$tool")
+	done
+}
+
+@test "mq(1) names every tool and every page" {
+	for page in "$pages"/mq-*; do
+		page=${page##*/}
+		grep -qE "^\.(It )?Xr ${page%.*} ${page##*.}" "$pages/mq.1"
+	done
+}
+
 @test "every page has its sections, and they are in order" {
 	for page in "$pages"/*.1; do
 		grep -xE '\.Sh (NAME|SYNOPSIS|DESCRIPTION|EXIT STATUS|EXAMPLES|SEE ALSO)' "$page" >sections
