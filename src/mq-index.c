@@ -43,7 +43,7 @@ static int
 task_configure(struct task *t, struct err *err)
 {
 	const struct options *o = t->options;
-	const char *value = options_value(o, 'o');
+	const char *value;
 
 	t->interval = -1;
 	t->wait_ms = LOCK_WAIT_MS;

@@ -16,7 +16,7 @@ fixture() {
 flip() {
 	local old
 	old=$(od -An -tu1 -j "$2" -N 1 "$1")
-	printf "\\x$(printf %02x $((old ^ ${3:-1})))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	printf '%b' "\\x$(printf %02x $((old ^ ${3:-1})))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 # bytes FILE N FROM: N bytes of it.
@@ -407,7 +407,7 @@ damaged() {
 	run mq-dump-log --verify leader-epoch-checkpoint
 	[ "$status" -eq 1 ]
 	[[ $output == 'bad   pos=0 why=text what="'* ]]
-	cd ..
+	cd "$BATS_TEST_TMPDIR"
 	fixture segments-0
 	cd segments-0
 	bytes "$store/segments-0/00000000000000000000.index" 8 8 >>00000000000000000000.index

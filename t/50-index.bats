@@ -1,4 +1,5 @@
 # mq-index: indexes against their segments, and made anew as Kafka makes them.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell of its own
 
 setup() {
 	data=$BATS_TEST_DIRNAME/data
@@ -16,8 +17,8 @@ fixture() {
 
 # put FILE BYTE HEX: overwrites bytes.
 put() {
-	# shellcheck disable=SC2001
-	printf "$(sed 's/../\\x&/g' <<<"$3")" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	# shellcheck disable=SC2001 # no pattern of the shell's repeats
+	printf '%b' "$(sed 's/../\\x&/g' <<<"$3")" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 base=00000000000000000049
@@ -148,7 +149,7 @@ bad() {
 	for partition in */; do
 		diff -r "$partition" "$store/$partition"
 	done
-	[ "$(wc -l <<<"$output")" -eq "$(ls ./*/*.log | wc -l)" ]
+	[ "$(wc -l <<<"$output")" -eq "$(find . -name '*.log' | wc -l)" ]
 }
 
 @test "rebuild knows a topic's index.interval.bytes from its store, or -X" {

@@ -138,7 +138,7 @@ static int
 rebuild_one(const struct segments *s, const struct segment_names *logs, int64_t base,
     int64_t interval, bool dry, struct print *out, int64_t *damaged, struct err *err)
 {
-	struct segment_rebuilt done;
+	struct segment_rebuilt done = {0};
 	char path[LOG_PATH_MAX];
 	struct os_stat st;
 	bool txns = true;

@@ -95,7 +95,8 @@ need(struct scan *s, size_t want, struct err *err)
 	more = s->headers_only && s->last_size >= HEADERS_BLOCK ? HEADERS_BLOCK : s->block_size;
 	if (want > more)
 		more = want;
-	left = s->limit - s->position;
+	/* A garbage index may have sent us before the beginning. */
+	left = s->position >= 0 ? s->limit - s->position : 0;
 	if (left < 0)
 		left = 0;
 	if ((int64_t)more > left)
