@@ -17,13 +17,6 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * JSON object a line, in order of partition and offset.
  */
 public class KafkaRecords {
-	private static String json(ConsumerRecord<byte[], byte[]> r) {
-		return "{\"partition\":" + r.partition() + ",\"offset\":" + r.offset()
-			+ ",\"tstype\":" + RecordJson.timestampType(r.timestampType()) + ",\"ts\":" + r.timestamp()
-			+ ",\"headers\":" + RecordJson.headers(r.headers())
-			+ ",\"key\":" + RecordJson.bytes(r.key()) + ",\"value\":" + RecordJson.bytes(r.value()) + "}";
-	}
-
 	public static void main(String[] args) {
 		Map<String, Object> config = new HashMap<>();
 		List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
@@ -45,6 +38,6 @@ public class KafkaRecords {
 		records.stream()
 			.sorted(Comparator.comparingInt((ConsumerRecord<byte[], byte[]> r) -> r.partition())
 				.thenComparingLong(ConsumerRecord::offset))
-			.forEach(r -> System.out.println(json(r)));
+			.forEach(r -> System.out.println(RecordJson.record(r)));
 	}
 }

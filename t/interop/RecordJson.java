@@ -3,6 +3,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.record.TimestampType;
 
@@ -55,5 +56,13 @@ class RecordJson {
 		default:
 			return "\"none\"";
 		}
+	}
+
+	/* A record as a consumer gets it. */
+	static String record(ConsumerRecord<byte[], byte[]> r) {
+		return "{\"partition\":" + r.partition() + ",\"offset\":" + r.offset()
+			+ ",\"tstype\":" + timestampType(r.timestampType()) + ",\"ts\":" + r.timestamp()
+			+ ",\"headers\":" + headers(r.headers())
+			+ ",\"key\":" + bytes(r.key()) + ",\"value\":" + bytes(r.value()) + "}";
 	}
 }

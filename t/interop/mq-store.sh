@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# mq-store.sh (sourced, after kafka.sh): stores that the tools make, and what
+# must be in them.
+#
+#   make_store DIR           a store full of cases; DIR.expect/TOPIC.jsonl has
+#                            what was produced, as KafkaRecords.java prints it
+#   produce TOPIC N [MAKE-OPTION...] -- [OPTION...]   N more records, by mq-produce
+#   mq_records TOPIC         what mq-consume reads there, in the same form
+#   store_topics DIR         the topics that have records, but Kafka's own
+#   without_ts               drops from records what a log's own clock gave
+#   mq_reads_as_expected DIR [TOPIC...]    and kafka_: all topics, compared
+#   kafka_reads_as_expected DIR BOOTSTRAP
+#
+# DIR is MQ_DIR for those without a DIR. Compaction and trimming take from
+# DIR.expect what they must take from the store. Input comes from a file, not a
+# pipe, so batches are the same in each run.
+
+_mq_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export MQ_DIR
+
+without_ts()
+{
+	sed 's/"tstype":"append","ts":[0-9]*/"tstype":"append","ts":null/'
+}
+
+produce()
+{
+	local topic=$1 count=$2 options=()
+	shift 2
+
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	"$_mq_here/mq-records.py" make "$MQ_DIR.expect/$topic.jsonl" "$count" "${options[@]}" \
+		>"$MQ_DIR.expect/input" &&
+		mq-produce -J -t "$topic" "$@" "$MQ_DIR.expect/input"
+}
+
+mq_records()
+{
+	mq-consume -e -J -t "$1" | "$_mq_here/mq-records.py" read
+}
+
+# Keeps of the expected records those that COMMAND (a filter) prints.
+_expect()
+{
+	local file=$MQ_DIR.expect/$1.jsonl
+	shift
+	"$@" <"$file" >"$file.new" && mv "$file.new" "$file"
+}
+
+# After a full cleaning of what is before the active segment, which begins at
+# offset $1 and takes no part in it.
+_compacted()
+{
+	jq -sc --argjson from "$1" '(map(select(.offset < $from)) | group_by(.key) | map(last) |
+		sort_by(.offset)[]), (.[] | select(.offset >= $from))'
+}
+
+make_store()
+{
+	local codec from
+	MQ_DIR=$1
+	mkdir -p "$MQ_DIR.expect"
+
+	for codec in none gzip snappy lz4 zstd; do
+		produce "codec-$codec" 60 -- -z "$codec" -B 7
+		produce "codec-$codec" 60 --size 5000 -- -z "$codec"
+	done
+	mq-topics create append-time -X message.timestamp.type=LogAppendTime
+	produce append-time 40 --append-time -- -B 9
+	produce append-time 40 --append-time -- -B 9 -z gzip
+	mq-topics create old -X retention.ms=-1
+	produce old 20 --start 1500000000000 -- -B 3
+	# The index's size, too, makes it roll.
+	mq-topics create segments --partitions 3 -X internal.segment.bytes=8000 \
+		-X index.interval.bytes=300 -X segment.index.bytes=240
+	produce segments 200 --partitions 3 -- -B 3
+	produce segments 200 --partitions 3 -- -B 3 -z lz4
+	mq-topics create large -X segment.bytes=1M
+	produce large 100 --size 50000 -- -B ,100K
+
+	mq-topics create trimmed -X internal.segment.bytes=5000
+	produce trimmed 100 -- -B 5
+	mq-topics trim trimmed -o 65 -q >/dev/null
+	_expect trimmed jq -c 'select(.offset >= 65)'
+	mq-topics create compact -X cleanup.policy=compact -X internal.segment.bytes=900 \
+		-X min.cleanable.dirty.ratio=0 -X delete.retention.ms=1d
+	for _ in 1 2; do
+		produce compact 50 --keys 7 -- -B 5
+		mq-topics clean compact -q >/dev/null
+	done
+	from=$(find "$MQ_DIR/compact-0" -name '*.log' -printf '%f\n' | sort | tail -n 1)
+	_expect compact _compacted "$((10#${from%.log}))"
+
+	mq-consume -t codec-none -G one -c 30 >/dev/null
+	mq-consume -t '^codec-' -t segments -G all -e >/dev/null
+	mq-groups seek sought -t old -o 7 -q >/dev/null
+	mq-groups seek gone -t old -o 7 -q >/dev/null
+	mq-groups delete -y -q gone
+	mq-topics create deleted
+	produce deleted 3 --
+	mq-topics delete -y deleted
+	rm "$MQ_DIR.expect/deleted.jsonl"
+	mq-topics create altered -X retention.ms=7d
+	mq-topics alter altered -X retention.ms -X max.message.bytes=2M
+	mq-topics alter altered --partitions 4
+}
+
+store_topics()
+{
+	local file
+	for file in "$1.expect"/*.jsonl; do
+		basename "$file" .jsonl
+	done
+}
+
+mq_reads_as_expected()
+{
+	local MQ_DIR=$1 topic
+
+	for topic in $(store_topics "$1"); do
+		echo "topic $topic"
+		mq_records "$topic" | without_ts | diff - "$1.expect/$topic.jsonl" || return
+	done
+}
+
+kafka_reads_as_expected()
+{
+	local dir=$1 bootstrap=$2 topic
+
+	rm -rf "$dir.read"
+	kafka_java KafkaReadAll "$bootstrap" "$dir.read" || return
+	for topic in $(store_topics "$dir"); do
+		echo "topic $topic"
+		without_ts <"$dir.read/$topic.jsonl" | diff - "$dir.expect/$topic.jsonl" || return
+	done
+}
