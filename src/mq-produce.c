@@ -18,6 +18,7 @@
 #include "cli/tool.h"
 #include "base/text.h"
 #include "client/producer.h"
+#include "store/store.h"
 
 /* Records between two looks at the clock while input comes without a pause. */
 #define CLOCK_EVERY 64
@@ -30,6 +31,7 @@ struct produce {
 	struct framing framing;
 	struct format *ack_format; /* NULL: none */
 	bool keep_going, dry_run;
+	bool stopped; /* by a batch that failed for good */
 	const char *topic; /* -t; NULL: each record names its own */
 	struct producer_topic *sole; /* that of -t, from its first record on */
 	int64_t partition;
@@ -43,6 +45,19 @@ struct produce {
 	char *topic_text; /* of a record that names its own */
 	size_t topic_cap;
 };
+
+/* Errors that concern one record and leave the producer able to go on. A topic
+ * or partition that is not there is the record's fault only if it named that. */
+static bool
+is_of_record(const struct produce *p, const struct err *err)
+{
+	if (p->stopped)
+		return false;
+	if (err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		return p->framing.kind == FRAMING_JSON && (p->topic == NULL || p->partition < 0);
+	return err->code == ERR_INVALID || err->code == ERR_TOO_LARGE ||
+	    err->code == ERR_MESSAGE_TOO_LARGE || err->code == ERR_INVALID_TOPIC_EXCEPTION;
+}
 
 /* --- acknowledgements ------------------------------------------------------ */
 
@@ -75,9 +90,14 @@ on_failed(void *ctx, const struct producer_ack *which, const struct err *err)
 {
 	struct produce *p = ctx;
 
-	(void)err;
 	p->failed += which->record_count;
-	return false;
+	if (!p->keep_going || !is_of_record(p, err)) {
+		p->stopped = true;
+		return false;
+	}
+	report_error("record %lld%s: %s", (long long)which->inputs[0],
+	    which->record_count > 1 ? " and those batched with it" : "", err->text);
+	return true;
 }
 
 /* --- records --------------------------------------------------------------- */
@@ -101,8 +121,11 @@ topic_of(struct produce *p, const struct framed *f, struct err *err)
 	if (p->topic != NULL)
 		return p->sole = producer_topic(p->producer, p->topic, err);
 	if (f->topic.data == NULL) {
-		err_set(err, ERR_INVALID, "%s:%lld: no topic in the record, and no -t",
-		    p->framing.name, (long long)p->framing.line);
+		err_set(err, ERR_INVALID, "no topic in the record, and no -t");
+		return NULL;
+	}
+	if (memchr(f->topic.data, '\0', f->topic.len) != NULL) {
+		err_set(err, ERR_INVALID_TOPIC_EXCEPTION, "a NUL byte in the name of the topic");
 		return NULL;
 	}
 	if (f->topic.len + 1 > p->topic_cap) {
@@ -124,6 +147,7 @@ static int
 send_record(struct produce *p, struct framed *f, struct err *err)
 {
 	struct producer_topic *topic;
+	int32_t partition = p->partition >= 0 ? (int32_t)p->partition : f->partition;
 
 	p->count++;
 	if (f->record.timestamp == NO_TIMESTAMP || p->fixed_time != NO_TIMESTAMP)
@@ -131,26 +155,19 @@ send_record(struct produce *p, struct framed *f, struct err *err)
 	if (p->dry_run)
 		return 0;
 	topic = topic_of(p, f, err);
-	if (topic == NULL)
-		return -1;
-	return producer_send(p->producer, topic,
-	    p->partition >= 0 ? (int32_t)p->partition : f->partition, &f->record, p->count, err);
-}
-
-/* Errors that concern one record and leave the producer able to go on. */
-static bool
-is_of_record(const struct err *err)
-{
-	return err->code == ERR_INVALID || err->code == ERR_TOO_LARGE ||
-	    err->code == ERR_MESSAGE_TOO_LARGE || err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION ||
-	    err->code == ERR_INVALID_TOPIC_EXCEPTION;
+	if (topic != NULL &&
+	    producer_send(p->producer, topic, partition, &f->record, p->count, err) == 0)
+		return 0;
+	if (is_of_record(p, err))
+		err_prefix(err, "%s:%lld", p->framing.name, (long long)p->framing.line);
+	return -1;
 }
 
 /* A bad record: told; passed over with -E, else the end. */
 static int
 bad_record(struct produce *p, const struct err *err)
 {
-	if (!p->keep_going || !is_of_record(err))
+	if (!p->keep_going || !is_of_record(p, err))
 		return -1;
 	p->failed++;
 	report_error("%s", err->text);
@@ -280,6 +297,7 @@ static int
 read_batch(struct produce *p, const char *text, struct err *err)
 {
 	char part[3][32] = {"", "", ""};
+	const char *whole = text;
 	int64_t records = 0, bytes = 0, linger = -1;
 
 	for (int i = 0; i < 3 && text != NULL; i++) {
@@ -287,7 +305,7 @@ read_batch(struct produce *p, const char *text, struct err *err)
 		size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
 
 		if (len >= sizeof(part[i]) || (i == 2 && comma != NULL))
-			return err_set(err, ERR_INVALID, "-B: '%s' is not N,BYTES,DUR", text);
+			return err_set(err, ERR_INVALID, "-B: '%s' is not N,BYTES,DUR", whole);
 		memcpy(part[i], text, len);
 		text = comma != NULL ? comma + 1 : NULL;
 	}
@@ -340,6 +358,9 @@ read_options(struct produce *p, struct err *err)
 	sink_init(&p->sink, STDOUT_FILENO, false);
 	if (p->topic == NULL && !options_has(o, 'J'))
 		return err_set(err, ERR_INVALID, "no topic; name one with -t");
+	if (p->topic != NULL && !topic_name_ok(p->topic))
+		return err_set(err, ERR_INVALID,
+		    "-t: '%s' is no name of a topic (letters, digits, '.', '_' and '-')", p->topic);
 	if (options_int(o, 'p', -1, INT32_MAX, &p->partition, err) == -1)
 		return -1;
 	if (ts != NULL &&
@@ -353,8 +374,8 @@ read_options(struct produce *p, struct err *err)
 		p->ack_format = format_new("--ack-format", ack, NULL, err);
 		if (p->ack_format == NULL)
 			return -1;
-		p->config.numbered = true;
 	}
+	p->config.numbered = ack != NULL || p->keep_going;
 	return framing_init(&p->framing, o, BATCH_SIZE_MAX, err);
 }
 
@@ -375,7 +396,7 @@ produce(struct produce *p)
 	}
 	if (produce_inputs(p, &err) == -1) {
 		report_error("%s", err.text);
-		status = is_of_record(&err) ? EXIT_DATA : report_status(err.code);
+		status = is_of_record(p, &err) ? EXIT_DATA : report_status(err.code);
 	}
 	if (p->producer != NULL && producer_flush(p->producer, &after) == -1 &&
 	    status == EXIT_OK)

@@ -39,6 +39,8 @@ struct producer_topic {
 	char *name;
 	struct lane *lanes;
 	int32_t count;
+	size_t bytes_max;   /* of a batch (max.message.bytes); SIZE_MAX: not known */
+	size_t batch_bytes; /* when one is full */
 	int32_t sticky; /* where records without a key go now; -1: draw anew */
 	int32_t turn;   /* of round robin */
 };
@@ -236,9 +238,23 @@ lane_lingered(struct os_timer *t)
 
 /* --- topics and partitions ------------------------------------------------- */
 
-static struct producer_topic *
-topic_new(struct producer *p, const char *name, size_t count, struct err *err)
+/* Where a batch of the topic is full. What does not compress grows a little. */
+static void
+topic_set_limits(const struct producer *p, struct producer_topic *t, int64_t bytes_max)
 {
+	size_t most;
+
+	t->bytes_max = most = bytes_max > 0 ? (size_t)bytes_max : SIZE_MAX;
+	if (p->config.codec != CODEC_NONE)
+		most -= most / 100;
+	t->batch_bytes = p->config.batch_bytes < most ? p->config.batch_bytes : most;
+}
+
+static struct producer_topic *
+topic_new(struct producer *p, const struct target_topic *from, struct err *err)
+{
+	const char *name = from->name;
+	size_t count = from->partition_count;
 	struct producer_topic *t = calloc(1, sizeof(*t));
 
 	if (t == NULL) {
@@ -249,6 +265,7 @@ topic_new(struct producer *p, const char *name, size_t count, struct err *err)
 	t->lanes = calloc(count, sizeof(*t->lanes));
 	t->count = (int32_t)count;
 	t->sticky = -1;
+	topic_set_limits(p, t, from->batch_bytes_max);
 	if (t->name == NULL || t->lanes == NULL ||
 	    map_put(&p->topics, name, strlen(name), t, NULL) == -1) {
 		free(t->name);
@@ -280,11 +297,14 @@ topic_fetch(struct producer *p, const char *name, struct err *err)
 	target_metadata(p->target, &mc);
 	if (target_wait(p->target, &mc.call) == -1)
 		*err = mc.call.err;
+	else if (mc.topics[0].code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
+		    "no topic %s (auto.create.topics.enable is false)", name);
 	else if (mc.topics[0].code != 0)
 		err_set(err, mc.topics[0].code, "topic %s: %s", name,
 		    err_name(mc.topics[0].code));
 	else
-		t = topic_new(p, name, mc.topics[0].partition_count, err);
+		t = topic_new(p, &mc.topics[0], err);
 	arena_release(&arena);
 	return t;
 }
@@ -406,8 +426,49 @@ lane_full(const struct lane *l, size_t more)
 	const struct producer_config *c = &l->producer->config;
 	const struct batch_builder *bb = &l->open->room->builder;
 
-	return batch_builder_size(bb) + more > c->batch_bytes ||
+	return batch_builder_size(bb) + more > l->topic->batch_bytes ||
 	    (c->batch_records > 0 && bb->head.record_count >= c->batch_records);
+}
+
+/* Takes back a batch that no record got into. */
+static void
+lane_drop(struct lane *l)
+{
+	struct producer *p = l->producer;
+	struct flight *f = l->open;
+
+	l->open = NULL;
+	os_timer_stop(p->target->os, &l->linger);
+	room_return(p, f);
+	f->next = p->free;
+	p->free = f;
+}
+
+/* Adds to the open batch. A record that no batch may hold is told before others
+ * share its fate; of a compressed one only the target can tell. */
+static int
+lane_add(struct lane *l, const struct record *rec, int64_t input, struct err *err)
+{
+	struct producer *p = l->producer;
+	struct flight *f = l->open;
+	struct batch_builder *bb = &f->room->builder;
+
+	if (batch_builder_add(bb, rec, err) == -1) {
+		if (bb->head.record_count == 0)
+			lane_drop(l);
+		return -1;
+	}
+	if (bb->head.record_count == 1 && bb->codec == CODEC_NONE &&
+	    batch_builder_size(bb) > l->topic->bytes_max) {
+		err_set(err, ERR_MESSAGE_TOO_LARGE,
+		    "a record of %zu bytes; topic %s takes %zu (max.message.bytes)",
+		    batch_builder_size(bb), l->topic->name, l->topic->bytes_max);
+		lane_drop(l);
+		return -1;
+	}
+	if (p->config.numbered)
+		buf_put(&f->inputs, &input, sizeof(input));
+	return f->inputs.failed ? err_nomem(err) : 0;
 }
 
 int
@@ -431,12 +492,7 @@ producer_send(struct producer *p, struct producer_topic *t, int32_t partition,
 	}
 	if (l->open == NULL && (l->open = flight_begin(p, l, err)) == NULL)
 		return -1;
-	if (p->config.numbered) {
-		buf_put(&l->open->inputs, &input, sizeof(input));
-		if (l->open->inputs.failed)
-			return err_nomem(err);
-	}
-	if (batch_builder_add(&l->open->room->builder, rec, err) == -1)
+	if (lane_add(l, rec, input, err) == -1)
 		return -1;
 	/* With the last record that fits, a batch need not wait for another. */
 	if (lane_full(l, 0)) {

@@ -53,6 +53,7 @@ struct target_topic {
 	bool internal;
 	const struct target_partition *partitions; /* by number */
 	size_t partition_count;
+	int64_t batch_bytes_max; /* max.message.bytes; -1 not known */
 	int code; /* UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, … */
 };
 

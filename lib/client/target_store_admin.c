@@ -8,9 +8,10 @@
 /* --- metadata -------------------------------------------------------------- */
 
 static int
-describe_topic(struct arena *a, const struct image_topic *from, struct target_topic *to,
-    struct err *err)
+describe_topic(struct store_target *st, struct arena *a, const struct image_topic *from,
+    struct target_topic *to, struct err *err)
 {
+	struct mlog_config config;
 	struct target_partition *parts =
 	    arena_array(a, (size_t)from->partition_count + 1, sizeof(*parts));
 
@@ -20,6 +21,8 @@ describe_topic(struct arena *a, const struct image_topic *from, struct target_to
 	to->id = from->id;
 	to->internal = strcmp(from->name, "__consumer_offsets") == 0 ||
 	    strcmp(from->name, "__transaction_state") == 0;
+	topic_config_resolve(store_image(st->store), from->name, &config);
+	to->batch_bytes_max = config.max_message_bytes;
 	to->partitions = parts;
 	for (int32_t n = 0; n < from->partition_count; n++) {
 		const struct image_partition *p = &from->partitions[n];
@@ -69,7 +72,7 @@ named_topic(struct store_target *st, const char *name, struct metadata_call *c,
 	if (t == NULL)
 		return 0;
 	to->code = 0;
-	return describe_topic(c->arena, t, to, err);
+	return describe_topic(st, c->arena, t, to, err);
 }
 
 static int
@@ -87,7 +90,7 @@ all_topics(struct store_target *st, struct metadata_call *c)
 	if (list == NULL)
 		return err_nomem(&c->call.err);
 	for (struct map_entry *e = NULL; (e = map_next(topics, e)) != NULL;)
-		if (describe_topic(c->arena, e->value, &list[c->topic_count++], &c->call.err) == -1)
+		if (describe_topic(st, c->arena, e->value, &list[c->topic_count++], &c->call.err) == -1)
 			return -1;
 	qsort(list, c->topic_count, sizeof(*list), by_name);
 	c->topics = list;
