@@ -5,8 +5,6 @@
  * (format) -> sink (stdout, and what has really left) -> consumer_handled ->
  * commit.
  */
-#include <fnmatch.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "cli/connect.h"
 #include "cli/format.h"
 #include "cli/range.h"
+#include "cli/select.h"
 #include "cli/sink.h"
 #include "cli/tool.h"
 #include "client/consumer.h"
@@ -39,6 +38,7 @@ struct consume {
 	struct connection conn;
 	struct consumer *consumer;
 	struct consumer_config config;
+	struct selection selection; /* the topics */
 	struct partition_set partitions;
 	struct format *format;
 	struct sink sink;
@@ -50,6 +50,7 @@ struct consume {
 	int64_t passed_over;  /* errors, with -E */
 	int64_t committed_ns;
 	struct sink_mark left; /* the newest of one partition, not handed on yet */
+	int status; /* of words that mean no topic */
 	struct err err;
 };
 
@@ -244,56 +245,17 @@ read_options(struct consume *c, struct err *err)
 		return err_set(err, ERR_INVALID, "--tail and -o exclude each other");
 	if (options_has(o, OPT_COMMIT) && cf->group == NULL)
 		return err_set(err, ERR_INVALID, "--commit: there is no group (-G) to commit for");
-	if (read_range(c, err) == -1)
+	if (read_range(c, err) == -1 ||
+	    selection_init(&c->selection, o, 't', SELECT_OPERANDS, "topic", err) == -1)
 		return -1;
+	if (c->selection.count == 0)
+		return err_set(err, ERR_INVALID, "no topic; name one with -t or as an operand");
 	c->follows = !cf->stop_at_end && cf->range.to.kind == POINT_NONE;
 	c->format = format_from_options(o, err);
 	return c->format == NULL ? -1 : 0;
 }
 
 /* --- topics ---------------------------------------------------------------- */
-
-/* -t and operands alike: a name, a glob, or ^REGEX. */
-static const char *
-topic_pattern(const struct consume *c, size_t i)
-{
-	size_t named = options_count(&c->options, 't'), at = 0;
-	const char *value = NULL;
-
-	if (i >= named)
-		return i - named < c->options.operand_count ? c->options.operands[i - named]
-		                                            : NULL;
-	for (size_t k = 0; k <= i; k++)
-		value = options_each(&c->options, 't', &at);
-	return value;
-}
-
-static bool
-is_pattern(const char *name)
-{
-	return *name == '^' || strpbrk(name, "*?[") != NULL;
-}
-
-static int
-pattern_matches(const char *pattern, const char *topic, bool *matches, struct err *err)
-{
-	char text[200];
-	regex_t re;
-	int bad;
-
-	if (*pattern != '^') {
-		*matches = fnmatch(pattern, topic, 0) == 0;
-		return 0;
-	}
-	bad = regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB);
-	if (bad != 0) {
-		regerror(bad, &re, text, sizeof(text));
-		return err_set(err, ERR_INVALID, "-t '%s': %s", pattern, text);
-	}
-	*matches = regexec(&re, topic, 0, NULL, 0) == 0;
-	regfree(&re);
-	return 0;
-}
 
 static int
 add_topic(struct consume *c, const struct target_topic *t, struct err *err)
@@ -330,67 +292,67 @@ ask_all(struct consume *c, struct metadata_call *mc, struct err *err)
 	return -1;
 }
 
-/* Adds the topics that one pattern or name means. Internal ones only by name. */
+/* The words that no topic answers to: a line for each, the status of the first. */
 static int
-add_matching(struct consume *c, const char *pattern, const struct metadata_call *all,
-    struct err *err)
+tell_missing(const struct consume *c, const struct metadata_call *all)
 {
-	size_t found = 0;
+	const char **names = calloc(all->topic_count + 1, sizeof(*names));
+	struct outcome outcome = {.done = 0};
 
-	for (size_t i = 0; i < all->topic_count; i++) {
-		const struct target_topic *t = &all->topics[i];
-		bool matches = strcmp(pattern, t->name) == 0;
-
-		if (!matches && is_pattern(pattern) && !t->internal &&
-		    pattern_matches(pattern, t->name, &matches, err) == -1)
-			return -1;
-		if (!matches)
-			continue;
-		if (add_topic(c, t, err) == -1)
-			return -1;
-		found++;
-	}
-	if (found == 0)
-		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no topic %s", pattern);
-	return 0;
+	for (size_t i = 0; i < all->topic_count && names != NULL; i++)
+		names[i] = all->topics[i].name;
+	selection_tell_unmatched(&c->selection, names, names != NULL ? all->topic_count : 0,
+	    ERR_UNKNOWN_TOPIC_OR_PARTITION, &outcome);
+	free(names);
+	return outcome.status;
 }
 
-/* Waits for a topic that is not there yet, when following. */
+/* Once every word means a topic: adds them, each once. Else the first word without
+ * one goes to `missing`; when nothing waits for it, they are told. */
+static int
+add_present(struct consume *c, const char **missing, struct err *err)
+{
+	struct metadata_call all = {.names = NULL};
+	struct arena arena;
+	int ret;
+
+	arena_init(&arena, 0);
+	all.arena = &arena;
+	ret = ask_all(c, &all, err);
+	for (size_t i = 0; i < all.topic_count && ret == 0; i++)
+		selection_has(&c->selection, all.topics[i].name);
+	*missing = selection_unmatched(&c->selection);
+	if (ret == 0 && *missing != NULL && !c->follows)
+		c->status = tell_missing(c, &all);
+	for (size_t i = 0; i < all.topic_count && ret == 0 && *missing == NULL; i++)
+		if (selection_has(&c->selection, all.topics[i].name))
+			ret = add_topic(c, &all.topics[i], err);
+	arena_release(&arena);
+	return ret;
+}
+
+/* Waits for topics that are not there yet, when following. */
 static int
 add_topics(struct consume *c, struct err *err)
 {
 	int64_t wait_ms = c->conn.timeout_ms >= 0 ? c->conn.timeout_ms : TOPIC_WAIT_MS;
 	int64_t give_up = os_mono_ns(c->conn.os) + wait_ms * 1000000;
-	const char *pattern;
+	const char *missing;
 	bool told = false;
 
-	for (size_t i = 0; (pattern = topic_pattern(c, i)) != NULL;) {
-		struct metadata_call all = {.names = NULL};
-		struct arena arena;
-		int ret;
-
-		arena_init(&arena, 0);
-		all.arena = &arena;
-		ret = ask_all(c, &all, err);
-		if (ret == 0)
-			ret = add_matching(c, pattern, &all, err);
-		arena_release(&arena);
-		if (ret == 0) {
-			i++;
-			continue;
-		}
-		if (err->code != ERR_UNKNOWN_TOPIC_OR_PARTITION || !c->follows || interrupted())
+	for (;;) {
+		if (add_present(c, &missing, err) == -1)
 			return -1;
-		if (os_mono_ns(c->conn.os) >= give_up) {
-			err->code = ERR_BUSY;
-			return err_prefix(err, "waited %lld s", (long long)wait_ms / 1000);
-		}
+		if (missing == NULL || !c->follows || interrupted())
+			return 0;
+		if (os_mono_ns(c->conn.os) >= give_up)
+			return err_set(err, ERR_BUSY, "no topic %s after %g s", missing,
+			    (double)wait_ms / 1000);
 		if (!told)
-			report_warn("%s yet; waiting for it (-m)", err->text);
+			report_warn("no topic %s yet; waiting for it (-m)", missing);
 		told = true;
 		os_turn(c->conn.os, STEP_WAIT_MS);
 	}
-	return 0;
 }
 
 /* --- running --------------------------------------------------------------- */
@@ -440,6 +402,8 @@ consume(struct consume *c)
 		return report_fail(&err);
 	if (add_topics(c, &err) == -1)
 		return report_fail(&err);
+	if (c->status != EXIT_OK || interrupted())
+		return c->status;
 	if (run(c, &err) == -1)
 		status = err.code == ERR_CLOSED ? EXIT_OK : report_fail(&err);
 	if (!c->sink.closed && sink_flush(&c->sink, &after) == -1 && status == EXIT_OK)
@@ -467,10 +431,6 @@ consume_main(struct consume *c)
 		return status;
 	if (read_options(c, &err) == -1)
 		return err.code == ERR_NOMEM ? report_fail(&err) : report_usage(&err);
-	if (topic_pattern(c, 0) == NULL) {
-		err_set(&err, ERR_INVALID, "no topic; name one with -t or as an operand");
-		return report_usage(&err);
-	}
 	if (connection_open(&c->conn, &err) == -1)
 		return report_fail(&err);
 	c->place.broker = c->conn.node_id;
@@ -489,6 +449,7 @@ main(int argc, char **argv)
 		consumer_free(c.consumer);
 		sink_release(&c.sink);
 		format_free(c.format);
+		selection_release(&c.selection);
 		partition_set_release(&c.partitions);
 		connection_release(&c.conn);
 	}

@@ -93,6 +93,15 @@ selection_has(struct selection *s, const char *name)
 	return has;
 }
 
+const char *
+selection_unmatched(const struct selection *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!s->list[i].matched)
+			return s->list[i].text;
+	return NULL;
+}
+
 void
 selection_tell_unmatched(const struct selection *s, const char *const *names,
     size_t name_count, int code, struct outcome *outcome)

@@ -43,6 +43,9 @@ void selection_release(struct selection *s);
  * everything. */
 bool selection_has(struct selection *s, const char *name);
 
+/* The first word that matched no name, or NULL. */
+const char *selection_unmatched(const struct selection *s);
+
 /* After all `names` went through selection_has: a failure with the nearest name
  * (ERR_UNKNOWN_TOPIC_OR_PARTITION, ERR_GROUP_ID_NOT_FOUND, or another `code`) for
  * each word that matched none. */
