@@ -418,13 +418,19 @@ int
 store_format(struct os *os, const char *dir, struct err *err)
 {
 	char path[STORE_PATH_MAX];
+	struct meta_properties m;
+	struct err no_meta;
 	int fd, ret, tries = 0;
 
 	/* The longest path that is made in a store is far below this. */
 	if (strlen(dir) > STORE_PATH_MAX - 1024)
 		return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
-	if (make_directories(os, dir, err) == -1 || check_empty(os, dir, err) == -1)
+	if (make_directories(os, dir, err) == -1)
 		return -1;
+	/* Not even a lock file goes to a directory of others. If it filled since we
+	 * were sent here, somebody else was quicker. */
+	if (check_empty(os, dir, err) == -1)
+		return meta_properties_read(os, dir, &m, &no_meta);
 	snprintf(path, sizeof(path), "%s/.lock", dir);
 	fd = os_open(os, path, OS_WRITE | OS_CREATE);
 	if (fd == -1)
