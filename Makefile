@@ -34,6 +34,7 @@ TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c))
 UNIT     := $(call programs,t/unit)
 FAULT    := $(call programs,t/fault)
 FUZZ     := $(call programs,t/fuzz)
+BENCH    := $(call programs,t/bench)
 REPLAY   := $(if $(FUZZER),,$(call objects,t/fuzz/replay))
 
 all: $(TOOLS)
@@ -45,7 +46,8 @@ $(TOOLS): $(BIN)/%:   $(BUILD)/src/%.o $(BUILD)/libmq.a
 $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a
-tests:                $(UNIT) $(FAULT) $(FUZZ)
+$(BENCH): %:          %.o $(BUILD)/libmq.a
+tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH)
 fuzzers:              $(FUZZ)
 
 # Test layers.
@@ -65,7 +67,7 @@ fuzz: deps
 	t/run -t 0 -v fuzzing
 soak: deps all
 	t/run -t 0 soak
-bench: all
+bench: all $(BENCH)
 	t/run -t 0 -v -j 1 bench
 fresh:
 	t/run -t 0 -v fresh
@@ -95,7 +97,7 @@ $(BUILD)/t/%.o: private CPPFLAGS += -It -It/unit
 	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
 $(FUZZ): private LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer)
-$(TOOLS) $(UNIT) $(FAULT) $(FUZZ):
+$(TOOLS) $(UNIT) $(FAULT) $(FUZZ) $(BENCH):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/flags: FORCE

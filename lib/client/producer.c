@@ -328,12 +328,14 @@ producer_topic(struct producer *p, const char *name, struct err *err)
 	return t;
 }
 
-/* Uniform enough: counts are far below 2^32. */
+/* Uniform enough: counts are far below 2^32. One partition needs no chance. */
 static int32_t
 draw(struct producer *p, int32_t count)
 {
 	uint32_t r;
 
+	if (count == 1)
+		return 0;
 	os_random(p->target->os, &r, sizeof(r));
 	return (int32_t)(r % (uint32_t)count);
 }
