@@ -138,8 +138,12 @@ store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struc
 		p->offset = s->at = batch_next_offset(b);
 		return 1;
 	}
-	if (got == -1)
+	if (got == -1) {
+		/* Whoever goes on goes on behind what is lost. */
+		if (err->code == ERR_CORRUPT && reader_damage(s->reader)->lost_last >= p->offset)
+			p->offset = s->at = reader_damage(s->reader)->lost_last + 1;
 		return -1;
+	}
 	/* Nothing more below this end: look again when it has moved. */
 	p->ready = false;
 	s->dry = p->end;

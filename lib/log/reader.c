@@ -272,8 +272,8 @@ is_still_bad(struct reader *r, int64_t position)
 	return got == -1 || (got == 1 && !view_fits(&r->view, &b));
 }
 
-/* The bad bytes reach to the end of the segment. With a segment behind they are
- * rot; without one they are being written, or torn. */
+/* The bad bytes reach to the end of the segment. With a segment behind, or below
+ * what was synced, they are rot; else they are being written, or torn. */
 static int
 bad_to_the_end(struct reader *r, int64_t size, const char *why, struct err *err)
 {
@@ -288,7 +288,12 @@ bad_to_the_end(struct reader *r, int64_t size, const char *why, struct err *err)
 		return 1;
 	if (next == r->names.count) {
 		mark_end(r, size);
-		return 0;
+		if (r->synced_offset <= r->view.expected)
+			return 0;
+		/* They were whole once: a sync said so. */
+		report(r, why, r->synced_offset, err);
+		r->view.expected = r->offset = r->synced_offset;
+		return -1;
 	}
 	if (r->names.names[next].base > r->offset) {
 		r->damage.next_base = r->names.names[next].base;
@@ -440,7 +445,17 @@ walk_to_end(struct reader *r, struct view *v, int64_t *end, struct err *err)
 		return -1;
 	r->bound_base = v->base;
 	*end = r->bound_end = v->expected;
+	/* What rotted at the end was there: whoever reads up to it is told. */
+	if (r->synced_offset > *end && os_stat(r->os, v->fd, &st) == 0 &&
+	    st.size > r->bound_position)
+		*end = r->synced_offset;
 	return 0;
+}
+
+void
+reader_synced(struct reader *r, int64_t offset)
+{
+	r->synced_offset = offset;
 }
 
 int

@@ -60,6 +60,11 @@ int reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
 /* Read committed: end of what is stable (LSO), and the aborted transactions
  * that touch [from, to). Replays batch headers from the newest producer
  * snapshot. `list` is malloc'd, the caller frees it. */
+/* The caller knows (a checkpoint, a hint) that all below `offset` was durable
+ * once: bad bytes at the end that hide it are rot and told as such, not taken for
+ * a batch that is being written. */
+void reader_synced(struct reader *r, int64_t offset);
+
 /* The caller knows that no producer is at work below `offset`: no transaction is
  * open there, and none is aborted behind the newest snapshot. Saves replaying
  * headers. */

@@ -22,6 +22,7 @@ struct reader {
 	int64_t start_offset;
 	struct segment_names names; /* as last listed; only those of segments */
 	struct view view;
+	int64_t synced_offset; /* all below was durable, so whole, once */
 	int64_t offset; /* the next batch to give ends above it */
 	int64_t last_base, last_position; /* of the batch given last */
 	/* The end as last seen, so that a poll costs little. */

@@ -352,11 +352,24 @@ find_directory(struct store *s, const char *topic, int32_t partition, char path[
 	return ret;
 }
 
+/* What checkpoint and hint know of the log, so that the reader need not look. */
+static void
+tell_reader(struct store *s, struct reader *r, const char *dir, int64_t synced)
+{
+	struct tail_hint hint;
+	int current = tail_peek(s, dir, &hint);
+
+	if (current != -1 && hint.tail.synced_offset > synced)
+		synced = hint.tail.synced_offset;
+	reader_synced(r, synced);
+	if (current == 1 && !hint.tail.producers)
+		reader_without_producers(r, hint.tail.end_offset);
+}
+
 struct reader *
 store_reader(struct store *s, const char *topic, int32_t partition, struct err *err)
 {
 	char path[STORE_PATH_MAX];
-	struct tail_hint hint;
 	int64_t start;
 	struct reader *r;
 
@@ -374,8 +387,8 @@ store_reader(struct store *s, const char *topic, int32_t partition, struct err *
 	r = reader_open(s->os, path, start > 0 ? start : 0, err);
 	if (r == NULL && err->code == ERR_NOT_FOUND)
 		err->code = 0;
-	if (r != NULL && tail_peek(s, path, &hint) == 1 && !hint.tail.producers)
-		reader_without_producers(r, hint.tail.end_offset);
+	if (r != NULL)
+		tell_reader(s, r, path, checkpoints_get(s, RECOVERY_POINTS, topic, partition));
 	return r;
 }
 

@@ -167,6 +167,42 @@ test_merged(void)
 	buf_release(&b);
 }
 
+/* Rot in the last batch looks like one that is being written, but for what a
+ * checkpoint or hint says of it. */
+static void
+test_rot_at_the_end(void)
+{
+	struct world w;
+	struct reader *r;
+	struct batch b;
+	int64_t start, end, good;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	append_many(&w, 3, 200);
+	sim_flip_bit(w.disk, DIR_OF_LOG "/00000000000000000000.log", (2 * 200 + 150) * 8);
+	r = open_reader(&w);
+	is_int(drain(&w, r), 2, "a bad batch at the end is waited for");
+	ok(reader_bounds(r, &start, &good, &w.err) == 0 && good < mlog_end(&w.log),
+	    "and the end lies before it");
+	reader_free(r);
+
+	r = open_reader(&w);
+	reader_synced(r, mlog_end(&w.log));
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && end == mlog_end(&w.log),
+	    "unless it was synced: then it is counted");
+	reader_next(r, &b, &w.err);
+	reader_next(r, &b, &w.err);
+	ok(reader_next(r, &b, &w.err) == -1 && w.err.code == ERR_CORRUPT, "and told as damage");
+	is_int(reader_damage(r)->lost_first, good, "from the first lost offset");
+	is_int(reader_damage(r)->lost_last, mlog_end(&w.log) - 1, "to the last that was synced");
+	is_int(drain(&w, r), 0, "once");
+	append_many(&w, 1, 200);
+	is_int(drain(&w, r), 1, "and what comes behind is read");
+	reader_free(r);
+	world_release(&w);
+}
+
 /* Flips each bit of a batch in the middle: the others come, this one does not. */
 static void
 test_flips(void)
@@ -314,6 +350,7 @@ main(void)
 	test_deleted();
 	test_merged();
 	test_flips();
+	test_rot_at_the_end();
 	test_big_batches();
 	test_times(false);
 	test_times(true);
