@@ -1,0 +1,297 @@
+# mq-consume -G: who reads what, and which offsets are committed.
+
+setup() {
+	# shellcheck source=t/lib/tools.bash
+	. "$BATS_TEST_DIRNAME/lib/tools.bash"
+	fresh_store
+	members=()
+}
+
+teardown() {
+	[ "${#members[@]}" -eq 0 ] || kill -KILL "${members[@]}" 2>/dev/null || :
+}
+
+# committed GROUP [TOPIC]: the sum of its committed offsets.
+committed() {
+	mq-groups describe "$1" -J ${2:+-t "$2"} 2>/dev/null |
+		jq -s '[.[] | .offset? // .committed? // 0] | add // 0'
+}
+
+# member OUT ARGUMENT...: a member of the group g in the background, one record a write.
+member() {
+	env --default-signal mq-consume -G g -u "${@:2}" >"$1" 2>"$1.err" &
+	members+=("$!")
+}
+
+# each_once N FILE...: the files hold the numbers 1 to N, each once.
+each_once() {
+	sort -n "${@:2}" | cmp - <(seq "$1")
+}
+
+# all_there N FILE...: they hold N lines in all.
+all_there() {
+	[ "$(cat "${@:2}" | wc -l)" -ge "$1" ]
+}
+
+# --- one member --------------------------------------------------------------
+
+@test "a cron job: -G nightly -e sees each record once" {
+	seq 10 | mq-produce -t t
+	mq-consume -G nightly -e t >one
+	mq-consume -G nightly -e t >two
+	seq 11 15 | mq-produce -t t
+	mq-consume -G nightly -e t >three
+	cmp one <(seq 10)
+	[ ! -s two ]
+	cmp three <(seq 11 15)
+	# Another group begins at the beginning.
+	mq-consume -G other -e t | cmp - <(seq 15)
+	[ "$(mq-groups list | paste -sd' ')" = 'nightly other' ]
+}
+
+@test "-c: the next run goes on behind the last record printed" {
+	seq 10 | mq-produce -t t
+	[ "$(mq-consume -G g -c 3 t | paste -sd' ')" = '1 2 3' ]
+	[ "$(mq-consume -G g -c 4 t | paste -sd' ')" = '4 5 6 7' ]
+	[ "$(mq-consume -G g -e t | paste -sd' ')" = '8 9 10' ]
+}
+
+@test "-o goes before what is stored, and moves it" {
+	seq 10 | mq-produce -t t
+	mq-consume -G g -e t >/dev/null
+	[ "$(mq-consume -G g -e -o -2 t | paste -sd' ')" = '9 10' ]
+	[ "$(mq-consume -G g -e -o stored t | paste -sd' ')" = '' ]
+	[ "$(mq-consume -G g -e --tail 1 t)" = 10 ]
+	[ "$(mq-consume -G new -e -o stored t | wc -l)" -eq 10 ]
+}
+
+@test "auto.offset.reset: where a group begins that has stored nothing" {
+	seq 3 | mq-produce -t t
+	[ -z "$(mq-consume -G late -e -X auto.offset.reset=latest t)" ]
+	try 66 mq-consume -G none -e -X auto.offset.reset=none t
+	[[ $stderr == *'group none has no committed offset'* ]]
+	[ "$(mq-consume -G early -e -X auto.offset.reset=earliest t | wc -l)" -eq 3 ]
+}
+
+@test "a group on several topics has an offset in each" {
+	seq 3 | mq-produce -t a
+	seq 4 6 | mq-produce -t b
+	mq-consume -G g -e a b >got
+	each_once 6 got
+	seq 7 9 | mq-produce -t a
+	mq-consume -G g -e '[ab]' | cmp - <(seq 7 9)
+	[ "$(committed g a)" -eq 6 ]
+	[ "$(committed g b)" -eq 3 ]
+}
+
+@test "--commit=never: the next run sees the same again" {
+	seq 3 | mq-produce -t t
+	mq-consume -G g -e --commit never t | cmp - <(seq 3)
+	mq-consume -G g -e --commit never t | cmp - <(seq 3)
+	[ "$(committed g)" -eq 0 ]
+}
+
+@test "--commit=end: once, when it ends; after-write: while it runs" {
+	seq 3 | mq-produce -t t
+	member end --commit end t
+	soon has_lines 3 end
+	mq-consume -G w -u t >write 2>err &
+	members+=("$!")
+	soon has_lines 3 write
+	soon eval '[ "$(committed w)" -eq 3 ]'
+	[ "$(committed g)" -eq 0 ]
+	kill "${members[0]}"
+	ended "${members[0]}" 143
+	[ "$(committed g)" -eq 3 ]
+	kill "${members[1]}"
+	ended "${members[1]}" 143
+	bad 2 'there is no group (-G)' mq-consume -e --commit end t
+	bad 2 "'maybe' is not one of" mq-consume -G g -e --commit maybe t
+	bad 2 '-G: a group needs a name' mq-consume -G '' -e t
+}
+
+# --- what counts as handled --------------------------------------------------
+
+@test "a closed pipe: nothing is committed that was not taken out of it" {
+	seq 100000 | mq-produce -t t
+	# A byte at a time, so that nothing is read beyond the tenth line.
+	(mq-consume -G g -e t || echo $? >status) 2>err | python3 -c '
+import os
+lines = 0
+while lines < 10:
+    lines += os.read(0, 1) == b"\n"
+os.close(0)'
+	[ "$(cat status)" -eq 141 ]
+	[ ! -s err ]
+	[ "$(committed g)" -le 10 ]
+	# Nothing is lost: what was committed and what comes now is everything.
+	mq-consume -G g -e t >rest
+	[ "$(head -n 1 rest)" -le 11 ]
+	cmp rest <(seq "$(head -n 1 rest)" 100000)
+}
+
+@test "a reader that goes while records lie in the pipe gets them again" {
+	seq 20 | mq-produce -t t
+	(mq-consume -G g t || echo $? >status) 2>err | python3 -c '
+import os, select
+lines = 0
+while lines < 5:
+    lines += os.read(0, 1) == b"\n"'
+	[ "$(cat status)" -eq 141 ]
+	[ "$(committed g)" -le 5 ]
+	[ "$(mq-consume -G g -e t | tail -n 1)" = 20 ]
+}
+
+@test "a slow reader: all is committed once it has read, and not before" {
+	seq 5000 | mq-produce -t t
+	mkfifo out
+	env --default-signal mq-consume -G g -e t >out 2>err &
+	members+=("$!")
+	exec 9<out
+	read -r first <&9
+	[ "$first" -eq 1 ]
+	before=$(committed g)
+	cat <&9 >rest
+	exec 9<&-
+	ended "${members[0]}" 0
+	[ "$before" -le 1 ] || { echo "committed $before before it was read"; false; }
+	cmp rest <(seq 2 5000)
+	[ "$(committed g)" -eq 5000 ]
+}
+
+@test "a file on stdout is complete when the offsets are committed" {
+	seq 1000 | mq-produce -t t
+	mq-consume -G g -e t >>file
+	seq 1001 1100 | mq-produce -t t
+	mq-consume -G g -e t >>file
+	cmp file <(seq 1100)
+	[ "$(committed g)" -eq 1100 ]
+}
+
+@test "a full disk commits nothing" {
+	seq 10 | mq-produce -t t
+	run --separate-stderr sh -c 'mq-consume -G g -e t >/dev/full'
+	[ "$status" -eq 74 ]
+	[ "$(committed g)" -eq 0 ]
+	mq-consume -G g -e t | cmp - <(seq 10)
+}
+
+@test "a killed consumer's group goes on where it had committed" {
+	seq 1000 | mq-produce -t t
+	member one t
+	soon has_lines 1000 one
+	soon eval '[ "$(committed g)" -eq 1000 ]'
+	kill -KILL "${members[0]}"
+	ended "${members[0]}" 137
+	seq 1001 1005 | mq-produce -t t
+	mq-consume -G g -e t | cmp - <(seq 1001 1005)
+}
+
+@test "a store that may only be read: a group is refused in one line" {
+	seq 3 | mq-produce -t t
+	chmod -R a+rX,a-w store
+	run --separate-stderr as_user mq-consume -d store -G g -e t
+	chmod -R u+w store
+	[ "$status" -eq 69 ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ $stderr == *'cannot be written'* ]] || { echo "$stderr"; false; }
+	[ -z "$output" ]
+}
+
+# --- several members ---------------------------------------------------------
+
+@test "two members share the partitions; each record goes to one of them" {
+	mq-topics create t --partitions 4
+	seq 100 | mq-produce -t t --partitioner rr
+	member one t
+	soon has_lines 100 one
+	member two t
+	# When the second has its share, both get some of what comes.
+	soon eval 'mq-produce -t t --partitioner rr -J <<<"{\"payload\":\"0\"}"; [ -s two ]'
+	n=100
+	for i in 1 2 3; do
+		seq $((n + 1)) $((n + 100)) | mq-produce -t t --partitioner rr
+		n=$((n + 100))
+	done
+	soon eval 'grep -hv "^0$" one two >both; [ "$(count both)" -ge 400 ]'
+	each_once 400 both
+	[ "$(grep -cv '^0$' two)" -gt 100 ]
+	[ "$(grep -cv '^0$' one)" -gt 200 ]
+}
+
+@test "a killed member's share moves at once; no record is skipped or doubled" {
+	mq-topics create t --partitions 4
+	member one t
+	member two t
+	seq 400 | mq-produce -t t --partitioner rr
+	soon all_there 400 one two
+	soon eval '[ "$(committed g)" -eq 400 ]'
+	kill -KILL "${members[1]}"
+	ended "${members[1]}" 137
+	start=${EPOCHREALTIME/./}
+	seq 401 800 | mq-produce -t t --partitioner rr
+	soon all_there 800 one two
+	took=$(((${EPOCHREALTIME/./} - start) / 1000))
+	each_once 800 one two
+	# Within a second, with room for a loaded machine and for sanitizers.
+	[ "$took" -lt 10000 ]
+}
+
+@test "members that come and go in mid-stream: each record once" {
+	mq-topics create t --partitions 6
+	{
+		for n in $(seq 0 100 4900); do
+			seq $((n + 1)) $((n + 100))
+			read -rt 0.02 <> <(:) || :
+		done
+	} | mq-produce -t t --partitioner rr -B 20 &
+	member one t
+	member two t
+	soon all_there 500 one two
+	member three t
+	soon all_there 1500 one two three
+	kill "${members[0]}"
+	ended "${members[0]}" 143
+	soon all_there 2500 one two three
+	member four t
+	kill -INT "${members[1]}"
+	ended "${members[1]}" 130
+	soon all_there 5000 one two three four
+	each_once 5000 one two three four
+}
+
+@test "more members than partitions: the surplus waits and takes over" {
+	seq 10 | mq-produce -t t
+	member one t
+	soon has_lines 10 one
+	member two t
+	seq 11 20 | mq-produce -t t
+	soon has_lines 20 one
+	[ ! -s two ]
+	kill "${members[0]}"
+	ended "${members[0]}" 143
+	seq 21 30 | mq-produce -t t
+	soon has_lines 10 two
+	each_once 30 one two
+}
+
+@test "members on different topics do not disturb each other" {
+	seq 10 | mq-produce -t a
+	seq 11 20 | mq-produce -t b
+	member one a
+	member two b
+	soon all_there 20 one two
+	cmp one <(seq 10)
+	cmp two <(seq 11 20)
+}
+
+@test "-G -e beside a member that follows ends, and takes nothing twice" {
+	mq-topics create t --partitions 2
+	member one t
+	seq 100 | mq-produce -t t --partitioner rr
+	soon has_lines 100 one
+	timeout 20 mq-consume -G g -e t >two
+	seq 101 200 | mq-produce -t t --partitioner rr
+	soon all_there 200 one two
+	each_once 200 one two
+}
