@@ -74,6 +74,9 @@ check_batch(const struct store_partition *p, const uint8_t *bytes, size_t len, i
 
 	if (batch_view(bytes, len, &b) != BATCH_OK)
 		return err_set(err, ERR_CORRUPT_MESSAGE, "%s-%d: not a whole batch", p->topic, p->number);
+	if (b.record_count <= 0)
+		return err_set(err, ERR_INVALID_RECORD, "%s-%d: a batch without records", p->topic,
+		    p->number);
 	if (!p->log.config.append_time && b.max_timestamp != NO_TIMESTAMP &&
 	    b.max_timestamp > now && b.max_timestamp - now > p->after_max_ms)
 		return err_set(err, ERR_INVALID_TIMESTAMP,
