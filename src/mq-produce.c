@@ -176,13 +176,17 @@ bad_record(struct produce *p, const struct err *err)
 
 /* Nothing to read now: what is batched leaves, and we wait for input or for what
  * is under way. */
-static void
-wait_for_input(struct produce *p, struct input *in)
+static int
+wait_for_input(struct produce *p, struct input *in, struct err *err)
 {
-	if (p->producer != NULL)
+	if (p->producer != NULL) {
 		producer_pause(p->producer);
+		if (producer_check(p->producer, err) == -1)
+			return -1;
+	}
 	os_real_turn_fd(p->conn.os, in->fd, POLLIN, -1);
 	p->now_ms = NO_TIMESTAMP;
+	return 0;
 }
 
 /* One input to its end. 0, or -1. */
@@ -199,7 +203,8 @@ produce_input(struct produce *p, struct input *in, struct err *err)
 				return -1;
 			break;
 		case FRAMING_BLOCKS:
-			wait_for_input(p, in);
+			if (wait_for_input(p, in, err) == -1)
+				return -1;
 			break;
 		case FRAMING_BAD:
 			if (bad_record(p, err) == -1)

@@ -147,6 +147,15 @@ producer_busy(const struct producer *p)
 	return p->in_flight > 0;
 }
 
+int
+producer_check(const struct producer *p, struct err *err)
+{
+	if (p->failure.code == 0)
+		return 0;
+	*err = p->failure;
+	return -1;
+}
+
 /* --- a batch leaves, and comes back ---------------------------------------- */
 
 static void flight_done(struct call *call);

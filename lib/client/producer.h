@@ -85,6 +85,10 @@ void producer_pause(struct producer *p);
  * well as on its input). */
 bool producer_busy(const struct producer *p);
 
+/* -1, with err, if something failed for good, so that nothing more is taken: who
+ * waits for input asks, since no call of its own will say so. */
+int producer_check(const struct producer *p, struct err *err);
+
 /* Sends everything and waits until all is acknowledged, or something failed for
  * good. */
 int producer_flush(struct producer *p, struct err *err);
