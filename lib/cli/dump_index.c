@@ -94,7 +94,11 @@ entries_close(struct entries *e, int rc)
 	char what[96];
 
 	buf_release(&e->block);
-	if (rc == 0 && over != 0) {
+	/* What a writer leaves that was killed in the middle of an entry; the next one
+	 * cuts it off. Without other marks it is no damage of what is only a cache. */
+	if (rc == 0 && over != 0 && e->entry_size != TXNINDEX_ENTRY) {
+		dump_torn(e->d, e->size - over, over, "short");
+	} else if (rc == 0 && over != 0) {
 		snprintf(what, sizeof(what), "%lld bytes are not a multiple of %d",
 		    (long long)e->size, e->entry_size);
 		dump_bad(e->d, e->size - over, "size", what);

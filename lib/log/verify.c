@@ -68,6 +68,26 @@ has_log(const struct segment_names *names, int64_t base)
 	return false;
 }
 
+/* Left where a writer was killed: before the .log of a new segment was there, or
+ * after that of the oldest was removed. The next writer removes it. Between other
+ * segments a .log is missing, unless a replacement is to finish. */
+static bool
+is_left_over(const struct segment_names *names, int64_t base)
+{
+	bool before = false, after = false;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const struct segment_name *n = &names->names[i];
+		if (n->kind != SEGMENT_LOG)
+			continue;
+		if (n->state != SEGMENT_PLAIN)
+			return true;
+		before |= n->base < base;
+		after |= n->base > base;
+	}
+	return !before || !after;
+}
+
 static int
 check_snapshot(struct verify *v, const struct segment_name *n, struct err *err)
 {
@@ -104,8 +124,8 @@ check_others(struct verify *v, const struct segment_names *names, struct err *er
 			return -1;
 		else if (n->kind != SEGMENT_LOG && n->kind != SEGMENT_SNAPSHOT &&
 		    !has_log(names, n->base))
-			verify_tell_file(v->args, v->totals, VERIFY_ORPHAN, true, name,
-			    "its .log is not there");
+			verify_tell_file(v->args, v->totals, VERIFY_ORPHAN,
+			    !is_left_over(names, n->base), name, "its .log is not there");
 	}
 	return 0;
 }
