@@ -35,6 +35,7 @@ UNIT     := $(call programs,t/unit)
 FAULT    := $(call programs,t/fault)
 FUZZ     := $(call programs,t/fuzz)
 BENCH    := $(call programs,t/bench)
+SHIMS    := $(if $(SAN),,$(patsubst %.c,$(BUILD)/%.so,$(wildcard t/fault/shim/*.c)))
 REPLAY   := $(if $(FUZZER),,$(call objects,t/fuzz/replay))
 
 all: $(TOOLS)
@@ -47,7 +48,7 @@ $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(BENCH): %:          %.o $(BUILD)/libmq.a
-tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH)
+tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH) $(SHIMS)
 fuzzers:              $(FUZZ)
 
 # Test layers.
@@ -93,6 +94,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(GENERATED)
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/t/%.o: private CPPFLAGS += -It -It/unit
+$(SHIMS): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -fPIC -shared -o $@ $<
 %.a:
 	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
