@@ -72,7 +72,8 @@ mlog_compact_state(struct mlog *log, const struct compact_args *args,
 	int64_t dirty = first_dirty(log, args->first_dirty_offset), ms;
 
 	*out = (struct compact_state){.first_dirty_offset = dirty, .earliest_dirty_ms = -1};
-	if (find_limit(log, args, dirty, &out->limit_offset, err) == -1)
+	if (mlog_refresh(log, err) == -1 ||
+	    find_limit(log, args, dirty, &out->limit_offset, err) == -1)
 		return -1;
 	for (size_t i = 0; i + 1 < log->segment_count; i++) {
 		bool is_clean = mlog_segment_end(log, i) <= dirty;
@@ -321,8 +322,10 @@ refresh(struct mlog *log, struct err *err)
 	bool fit = r == 0 && names_fit(log, &names);
 
 	segment_names_release(&names);
-	if (r == -1 || fit)
-		return r;
+	if (r == -1)
+		return -1;
+	if (fit)
+		return mlog_refresh(log, err); /* the same names, but the same files? */
 	if (mlog_load_segments(log, err) == -1)
 		return mlog_fail(log);
 	mlog_mark_unsynced(log);

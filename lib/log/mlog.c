@@ -78,7 +78,14 @@ mlog_push_segment(struct mlog *log, int64_t base, struct err *err)
 void
 mlog_drop_segment(struct mlog *log, size_t i)
 {
-	segment_free(log->segments[i]);
+	struct segment *s = log->segments[i];
+
+	if (s->lent) {
+		s->next = log->left;
+		log->left = s;
+	} else {
+		segment_free(s);
+	}
 	log->segment_count--;
 	memmove(&log->segments[i], &log->segments[i + 1],
 	    (log->segment_count - i) * sizeof(struct segment *));
@@ -176,6 +183,15 @@ insert_segment(struct mlog *log, int64_t base, struct err *err)
 	return 0;
 }
 
+/* A file that we have open may no longer be the one with the name. */
+static int
+is_there(struct segment *s, const struct segment_names *names, struct err *err)
+{
+	if (!has_log(names, s->base))
+		return 0;
+	return s->log_fd == -1 ? 1 : segment_is_current(s, err);
+}
+
 static int
 take_finished(struct mlog *log, const struct segment_names *names, struct err *err)
 {
@@ -183,8 +199,11 @@ take_finished(struct mlog *log, const struct segment_names *names, struct err *e
 
 	for (size_t i = log->segment_count - 1; i > 0; i--) {
 		struct segment *s = log->segments[i - 1];
+		int there = is_there(s, names, err);
 
-		if (!has_log(names, s->base)) {
+		if (there == -1)
+			return -1;
+		if (there == 0) {
 			mlog_drop_segment(log, i - 1);
 			continue;
 		}
@@ -405,6 +424,7 @@ mlog_release(struct mlog *log)
 {
 	while (log->segment_count > 0)
 		mlog_drop_segment(log, log->segment_count - 1);
+	mlog_end_sync(log);
 	free(log->segments);
 	epochs_release(&log->epochs);
 	producers_release(&log->producers);
@@ -463,7 +483,7 @@ mlog_catch_up(struct mlog *log, const struct mlog_tail *tail, struct err *err)
 		return -1;
 	if (is_current(log) && (tail == NULL || same_tail(tail, &log->tail))) {
 		if (tail != NULL && tail->synced_offset > log->tail.synced_offset)
-			mlog_synced(log, tail->synced_offset);
+			mlog_note_synced(log, tail->synced_offset);
 		return 0;
 	}
 	producers_clear(&log->producers, 0);

@@ -78,6 +78,7 @@ struct mlog {
 	struct mlog_config config;
 	struct segment **segments; /* sorted by base offset; the last is active */
 	size_t segment_count, segment_cap;
+	struct segment *left; /* no longer among them, but in a sync that is under way */
 	int64_t start_offset; /* log start: max(first base, what was deleted up to) */
 	struct mlog_tail tail;
 	struct epochs epochs;
@@ -154,8 +155,9 @@ int mlog_sync(struct mlog *log, struct err *err);
 
 /* For a sync on another thread: the descriptors that must be synced so that all
  * below the current end is durable (at most `max`), and the offset to tell
- * mlog_synced when that has succeeded. The descriptors stay open until
- * mlog_release or until mlog_synced was told. */
+ * mlog_synced when that has succeeded. Whatever becomes of the segments, the
+ * descriptors stay open until mlog_release or until mlog_synced was told; one such
+ * sync at a time. */
 size_t mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset);
 void mlog_synced(struct mlog *log, int64_t end_offset);
 

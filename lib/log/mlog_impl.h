@@ -45,6 +45,12 @@ int mlog_load_segments(struct mlog *log, struct err *err);
  * bytes that are not durable: marks them so. */
 void mlog_mark_unsynced(struct mlog *log);
 
+/* The sync of what mlog_unsynced gave is over: its descriptors may be closed. */
+void mlog_end_sync(struct mlog *log);
+
+/* What is below `end_offset` is durable: no finished segment there waits. */
+void mlog_note_synced(struct mlog *log, int64_t end_offset);
+
 /* Looks at the names of the finished segments anew: another process may have
  * compacted or deleted some since. For whatever touches more than the active
  * one. */

@@ -3,15 +3,30 @@
 
 #include "log/mlog_impl.h"
 
-/* A finished segment that another process wrote may have indexes that nobody
- * synced: they are small, so they are synced with it. */
+/* The files of a finished segment that may not be durable: 1, and they are open; 0:
+ * what they were is no more; -1. Another process may have written it, and left
+ * indexes that nobody synced: they are small, so they are synced with it. */
+static int
+open_finished(struct segment *s, struct err *err)
+{
+	int current = segment_is_current(s, err);
+
+	if (current == 0) {
+		s->unsynced = false;
+		s->size = -1;
+		segment_close(s);
+	}
+	return current == 1 && segment_open_indexes(s, err) == -1 ? -1 : current;
+}
+
 int
 mlog_sync_segment(struct mlog *log, size_t i, struct err *err)
 {
 	struct segment *s = log->segments[i];
+	int current = open_finished(s, err);
 
-	if (segment_open_log(s, err) == -1 || segment_open_indexes(s, err) == -1)
-		return -1;
+	if (current != 1)
+		return current;
 	s->offsets->file.unsynced = s->times->file.unsynced = true;
 	if (segment_sync(s, err) == -1)
 		return mlog_fail(log);
@@ -45,18 +60,20 @@ mlog_sync(struct mlog *log, struct err *err)
 	return 0;
 }
 
-static size_t
+/* Number of descriptors; -1 if they cannot be had now. */
+static int
 add_finished(struct segment *s, int *fds)
 {
 	struct err ignored;
-	size_t n = 0;
+	int current = open_finished(s, &ignored);
 
-	if (segment_open_log(s, &ignored) == -1 || segment_open_indexes(s, &ignored) == -1)
-		return 0;
-	fds[n++] = s->log_fd;
-	fds[n++] = s->offsets->file.fd;
-	fds[n++] = s->times->file.fd;
-	return n;
+	if (current != 1)
+		return current;
+	s->lent = true;
+	fds[0] = s->log_fd;
+	fds[1] = s->offsets->file.fd;
+	fds[2] = s->times->file.fd;
+	return 3;
 }
 
 size_t
@@ -64,7 +81,8 @@ mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset)
 {
 	struct segment *active = mlog_active(log);
 	struct err ignored;
-	size_t n = 0, added;
+	size_t n = 0;
+	int added;
 
 	*end_offset = log->tail.synced_offset;
 	if (log->failed)
@@ -72,9 +90,9 @@ mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset)
 	for (size_t i = 0; i + 1 < log->segment_count; i++) {
 		if (!log->segments[i]->unsynced)
 			continue;
-		if (max - n < 3 || (added = add_finished(log->segments[i], fds + n)) == 0)
+		if (max - n < 3 || (added = add_finished(log->segments[i], fds + n)) == -1)
 			return n;
-		n += added;
+		n += (size_t)added;
 		*end_offset = log->segments[i + 1]->base;
 	}
 	if (log->tail.synced_offset >= log->tail.end_offset) {
@@ -83,13 +101,25 @@ mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset)
 	}
 	if (n == max || segment_open_log(active, &ignored) == -1)
 		return n;
+	active->lent = true;
 	fds[n++] = active->log_fd;
 	*end_offset = log->tail.end_offset;
 	return n;
 }
 
 void
-mlog_synced(struct mlog *log, int64_t end_offset)
+mlog_end_sync(struct mlog *log)
+{
+	for (struct segment *s; (s = log->left) != NULL;) {
+		log->left = s->next;
+		segment_free(s);
+	}
+	for (size_t i = 0; i < log->segment_count; i++)
+		log->segments[i]->lent = false;
+}
+
+void
+mlog_note_synced(struct mlog *log, int64_t end_offset)
 {
 	if (end_offset > log->tail.end_offset)
 		end_offset = log->tail.end_offset;
@@ -102,4 +132,11 @@ mlog_synced(struct mlog *log, int64_t end_offset)
 		s->unsynced = false;
 		segment_close(s);
 	}
+}
+
+void
+mlog_synced(struct mlog *log, int64_t end_offset)
+{
+	mlog_end_sync(log);
+	mlog_note_synced(log, end_offset);
 }

@@ -89,6 +89,8 @@ close_indexes(struct segment *s)
 void
 segment_close(struct segment *s)
 {
+	if (s->lent)
+		return;
 	close_fd(s->os, &s->log_fd);
 	close_fd(s->os, &s->txn_fd);
 	close_indexes(s);
@@ -99,6 +101,7 @@ segment_free(struct segment *s)
 {
 	if (s == NULL)
 		return;
+	s->lent = false;
 	segment_close(s);
 	free(s);
 }
@@ -181,6 +184,22 @@ segment_create(struct segment *s, struct err *err)
 		return err_sys(err, errno, "%s: sync", s->dir);
 	s->size = 0;
 	return 0;
+}
+
+int
+segment_is_current(struct segment *s, struct err *err)
+{
+	struct os_stat named, known;
+	char path[LOG_PATH_MAX];
+
+	if (segment_open_log(s, err) == -1)
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	segment_path(path, s->dir, s->base, segment_suffix(SEGMENT_LOG));
+	if (os_stat_path(s->os, path, &named) == -1)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "%s", path);
+	if (os_stat(s->os, s->log_fd, &known) == -1)
+		return err_sys(err, errno, "%s", path);
+	return named.inode == known.inode;
 }
 
 int

@@ -142,11 +142,13 @@ struct segment {
 	struct oindex *offsets; /* NULL: not open */
 	struct tindex *times;
 	bool unsynced; /* a finished segment that may hold bytes that are not durable */
+	bool lent;     /* its descriptors are in somebody's sync: they stay open */
+	struct segment *next; /* of those that left the log while they were lent */
 };
 
 struct segment *segment_new(struct os *os, const char *dir, int64_t base, struct err *err);
-void segment_free(struct segment *s); /* closes */
-void segment_close(struct segment *s);
+void segment_free(struct segment *s); /* closes, lent or not */
+void segment_close(struct segment *s); /* unless it is lent */
 
 /* Makes the files of an empty segment, and their names durable. */
 int segment_create(struct segment *s, struct err *err);
@@ -154,6 +156,11 @@ int segment_create(struct segment *s, struct err *err);
 /* Opens what is not open yet; for writing. */
 int segment_open_log(struct segment *s, struct err *err);
 int segment_open_indexes(struct segment *s, struct err *err);
+
+/* 1: the .log is open, and is the one that has the name. 0: another process has
+ * deleted it, or put in its place one that it had synced: of what we knew there is
+ * nothing left to make durable, and nothing to read. */
+int segment_is_current(struct segment *s, struct err *err);
 
 /* Fills s->size from the file if it is not known. */
 int segment_stat(struct segment *s, struct err *err);
