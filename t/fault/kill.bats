@@ -350,7 +350,10 @@ oldest_gone()
 	start=$(awk '{ print $3; exit }' seen)
 	[ "$start" -gt 0 ] || { echo "nothing was deleted"; return 1; }
 	acked_from "$start"
-	check_store t && append_more t && check_store t
+	check_store t && append_more t && see t || return
+	# A segment that it finished made others too many.
+	acked_from "$(awk '{ print $3; exit }' seen)"
+	check_store t
 }
 
 @test "1: killed while retention deletes segments" {
@@ -378,9 +381,11 @@ last_of_each_key()
 	awk '{ v[$2] = $3 } END { for (k in v) print k, v[k] }' seen | sort | diff expected -
 }
 
+# A swap that was killed between the renames of a segment's files is finished by the
+# next writer: only then are the files looked at.
 compacted_or_not()
 {
-	last_of_each_key && check_files || return
+	last_of_each_key || return
 	mq-produce -d "$store" -t c -K : <<<'k7:v61' || return
 	mq-topics -d "$store" clean c || return
 	echo 'k7 v61' >>expected

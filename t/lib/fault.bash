@@ -251,6 +251,7 @@ kafka_accepts()
 	for f in "${files[@]}"; do
 		printf '%s\torg.apache.kafka.tools.DumpLogSegments\t--files\t%s\n' "$f.dump" "$f"
 	done | kafka_batch >statuses || { cat statuses; return 1; }
+	progress "${#files[@]} files, $(grep -ch 'baseOffset:' "${files[@]/%/.dump}" | awk '{ n += $1 } END { print n }') batches read"
 	for f in "${files[@]}"; do
 		! grep -HE 'isvalid: false|Mismatches|Found timestamp mismatch|out of order|Could not' "$f.dump" || return 1
 		[[ $f != *.log ]] || kafka_read_all "$f" || return 1

@@ -540,7 +540,7 @@ open_any(int dirfd, const char *name, int flags, mode_t mode)
 	do { \
 		va_list ap; \
 		va_start(ap, flags); \
-		mode = (flags) & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0; \
+		(mode) = ((flags) & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(ap, mode_t) : 0; \
 		va_end(ap); \
 	} while (0)
 
