@@ -25,11 +25,14 @@ import os, pty, sys
 pid, tty = pty.fork()
 if pid == 0:
     os.execvp("sh", ["sh", "-c", sys.argv[1]])
-os.write(tty, (sys.argv[2] + "\n").encode())
 text = b""
+answer = (sys.argv[2] + "\n").encode()
 try:
     while piece := os.read(tty, 4096):
         text += piece
+        if answer and b"[y/N] " in text:  # what is typed before may be echoed anywhere
+            os.write(tty, answer)
+            answer = b""
 except OSError:
     pass
 print(text.decode().replace("\r", ""))

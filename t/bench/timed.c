@@ -36,7 +36,7 @@ main(int argc, char **argv)
 	int status;
 	pid_t pid;
 
-	if (argc < 3 || (out = fopen(argv[1], "ae")) == NULL) {
+	if (argc < 3) {
 		fprintf(stderr, "usage: timed OUT COMMAND [ARG...]\n");
 		return 2;
 	}
@@ -52,6 +52,11 @@ main(int argc, char **argv)
 		return 1;
 	}
 	took = now_us() - began;
+	out = fopen(argv[1], "ae");
+	if (out == NULL) {
+		perror(argv[1]);
+		return 1;
+	}
 	fprintf(out, "%lld %lld %lld %ld\n", took, us_of(&used.ru_utime), us_of(&used.ru_stime),
 	    used.ru_maxrss);
 	if (fclose(out) == EOF)
