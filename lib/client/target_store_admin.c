@@ -168,18 +168,28 @@ change_topic(struct store_target *st, struct admin_call *c)
 }
 
 static int
+add_found(struct admin_call *c, struct admin_found_config *f, const char *value)
+{
+	f->value = arena_strdup(c->arena, value);
+	return f->value != NULL ? 0 : err_nomem(&c->call.err);
+}
+
+/* Those of the table, then what the topic sets beyond it: the internal ones of
+ * tests, those of a newer Kafka. */
+static int
 find_configs(struct store_target *st, struct admin_call *c)
 {
 	const struct image *im = store_image(st->store);
+	const struct image_topic *t = image_topic(im, c->topic);
 	struct admin_found_config *list;
-	size_t count = 0;
+	size_t count = 0, found;
 
-	if (image_topic(im, c->topic) == NULL)
+	if (t == NULL)
 		return err_set(&c->call.err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no topic %s",
 		    c->topic);
 	while (topic_configs[count].name != NULL)
 		count++;
-	list = arena_array(c->arena, count + 1, sizeof(*list));
+	list = arena_array(c->arena, count + t->configs.count + 1, sizeof(*list));
 	if (list == NULL)
 		return err_nomem(&c->call.err);
 	for (size_t i = 0; i < count; i++) {
@@ -189,16 +199,28 @@ find_configs(struct store_target *st, struct admin_call *c)
 		const char *value = set != NULL ? set : broker != NULL ? broker : tc->default_text;
 
 		list[i] = (struct admin_found_config){
-		    .name = tc->name,
-		    .value = arena_strdup(c->arena, value),
-		    .is_default = set == NULL,
-		    .help = tc->help,
-		};
-		if (list[i].value == NULL)
+		    .name = tc->name, .is_default = set == NULL, .help = tc->help};
+		if (add_found(c, &list[i], value) == -1)
+			return -1;
+	}
+	found = count;
+	for (size_t i = 0; i < t->configs.count; i++) {
+		const struct image_config *own = &t->configs.list[i];
+		size_t k = 0;
+
+		while (k < count && strcmp(topic_configs[k].name, own->name) != 0)
+			k++;
+		if (k < count)
+			continue;
+		list[found] = (struct admin_found_config){
+		    .name = arena_strdup(c->arena, own->name), .help = ""};
+		if (list[found].name == NULL)
 			return err_nomem(&c->call.err);
+		if (add_found(c, &list[found++], own->value) == -1)
+			return -1;
 	}
 	c->found_configs = list;
-	c->found_config_count = count;
+	c->found_config_count = found;
 	return 0;
 }
 
