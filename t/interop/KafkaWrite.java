@@ -50,11 +50,11 @@ public class KafkaWrite {
 		return s.getBytes(StandardCharsets.UTF_8);
 	}
 
-	/* Batches of `count` records, one for each partition. */
-	private static void batches(KafkaProducer<byte[], byte[]> p, String topic, int partitions, int count) {
+	/* Batches of `count` records, one for each partition; `size` is in words. */
+	private static void batches(KafkaProducer<byte[], byte[]> p, String topic, int partitions, int count, int size) {
 		for (int i = 0; i < count * partitions; i++)
 			p.send(new ProducerRecord<>(topic, i % partitions, utf8("k" + i % 5),
-				utf8((round + " of Kafka, " + i + " ").repeat(i)), List.of(new RecordHeader("kafka", utf8(round)))));
+				utf8((round + " of Kafka, " + i + " ").repeat(i % size)), List.of(new RecordHeader("kafka", utf8(round)))));
 		p.flush();
 	}
 
@@ -62,11 +62,11 @@ public class KafkaWrite {
 		for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd"))
 			try (var p = producer("compression.type", codec)) {
 				for (int i = 0; i < 3; i++)
-					batches(p, "codec-" + codec, 1, 10);
+					batches(p, "codec-" + codec, 1, 10, 100);
 			}
 		try (var p = producer("enable.idempotence", false)) {
 			for (String topic : List.of("append-time", "old", "compact", "trimmed"))
-				batches(p, topic, 1, 10);
+				batches(p, topic, 1, 10, 3);
 		}
 	}
 
@@ -81,7 +81,7 @@ public class KafkaWrite {
 			p.initTransactions();
 			for (int i = 1; i <= 5; i++) {
 				p.beginTransaction();
-				batches(p, "segments", 3, 20);
+				batches(p, "segments", 3, 20, 20);
 				p.sendOffsetsToTransaction(Map.of(new TopicPartition("segments", 1), new OffsetAndMetadata(i)), c.groupMetadata());
 				if (i % 2 == 0)
 					p.abortTransaction();
@@ -111,7 +111,7 @@ public class KafkaWrite {
 
 		admin.createTopics(List.of(new NewTopic(made, 2, (short) 1).configs(Map.of("retention.ms", "-1")))).all().get();
 		try (var p = producer()) {
-			batches(p, made, 2, 10);
+			batches(p, made, 2, 10, 10);
 		}
 		admin.incrementalAlterConfigs(Map.of(new ConfigResource(ConfigResource.Type.TOPIC, "altered"),
 			List.of(new AlterConfigOp(new ConfigEntry("flush.messages", "100"), AlterConfigOp.OpType.SET)))).all().get();
@@ -131,7 +131,7 @@ public class KafkaWrite {
 			var p = producer("transactional.id", "tx-open " + round, "transaction.timeout.ms", 900000);
 			p.initTransactions();
 			p.beginTransaction();
-			batches(p, "codec-gzip", 1, 5);
+			batches(p, "codec-gzip", 1, 5, 5);
 		}
 		Runtime.getRuntime().halt(0);
 	}

@@ -29,7 +29,8 @@ KAFKA_HOME=${MQ_CACHE:-$HOME/.cache/mq}/kafka-$KAFKA_VERSION
 # Flags for JVMs that live for a second: the client compiler only, the shared
 # class archive, the smallest collector; Kafka's log lines from WARN on, stderr.
 _kafka_jvm=(-XX:TieredStopAtLevel=1 -Xshare:auto -XX:+UseSerialGC
-	-Dorg.slf4j.simpleLogger.defaultLogLevel=warn)
+	-Dorg.slf4j.simpleLogger.defaultLogLevel=warn
+	-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.consumer.internals.OffsetFetcherUtils=error)
 
 # The classpath: jars in name order, then our own programs' classes.
 _kafka_classpath()

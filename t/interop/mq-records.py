@@ -7,11 +7,11 @@ usage: mq-records.py make EXPECTED COUNT [OPTION...] | mq-produce -J ...
        mq-records.py dumped <TEXT
 
 make prints COUNT records as mq-produce -J reads them, and adds to the file
-EXPECTED each of them as KafkaRecords.java prints it, with the offset it gets,
-counted on from what EXPECTED holds. read turns what mq-consume -J prints into
+EXPECTED each of them as KafkaRecords.java prints it, with the offset it gets. read turns what mq-consume -J prints into
 the same form. Order is by partition and offset. sizes prints of a partition's
 records what DumpLogSegments tells without loss: offset, time, sizes, names of
 headers; dumped prints the same of its text.
+  --ends TEXT      where partitions end now: their numbers and offsets (all 0)
   --partitions N   spread in turn over so many (1)
   --keys N         keys k0 .. kN-1 in turn, and no other shape (for compaction)
   --size BYTES     of the larger values (200)
@@ -64,10 +64,8 @@ def make(args):
             lines = file.read().splitlines()
     except FileNotFoundError:
         lines = []
-    ends = {}
-    for line in lines:
-        old = json.loads(line)
-        ends[old["partition"]] = old["offset"] + 1
+    numbers = [int(x) for x in args.ends.split()]
+    ends = dict(zip(numbers[::2], numbers[1::2]))
     begun = len(lines)
     for i in range(begun, begun + args.count):
         partition = i % args.partitions
@@ -106,7 +104,7 @@ def read():
         tstype = "append" if r["tstype"] == "logappend" else r["tstype"]
         lines.append(expected(r["partition"], r["offset"], tstype, r["ts"], headers,
                               raw(r, "key"), raw(r, "payload")))
-    print("\n".join(sort(lines)))
+    sys.stdout.writelines(line + "\n" for line in sort(lines))
 
 
 def sizes(partition):
@@ -143,6 +141,7 @@ def main():
     parser.add_argument("make", choices=["make"])
     parser.add_argument("expected")
     parser.add_argument("count", type=int)
+    parser.add_argument("--ends", default="")
     parser.add_argument("--partitions", type=int, default=1)
     parser.add_argument("--keys", type=int, default=0)
     parser.add_argument("--size", type=int, default=200)

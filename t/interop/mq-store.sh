@@ -8,8 +8,13 @@
 #   mq_records TOPIC         what mq-consume reads there, in the same form
 #   store_topics DIR         the topics that have records, but Kafka's own
 #   without_ts               drops from records what a log's own clock gave
-#   mq_reads_as_expected DIR [TOPIC...]    and kafka_: all topics, compared
+#   mq_reads_as_expected DIR      all topics, compared
 #   kafka_reads_as_expected DIR BOOTSTRAP
+#   mq_state                 topics with their configs, partitions, commits, as
+#   kafka_state BOOTSTRAP    Kafka says them (KafkaState.java), less what only a
+#                            broker knows
+#
+#   same FILE FILE           diff, cut to what a person reads
 #
 # DIR is MQ_DIR for those without a DIR. Compaction and trimming take from
 # DIR.expect what they must take from the store. Input comes from a file, not a
@@ -18,6 +23,12 @@
 _mq_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export MQ_DIR
 
+same()
+{
+	diff --text "$@" | cut -c 1-200 | head -n 20
+	return "${PIPESTATUS[0]}"
+}
+
 without_ts()
 {
 	sed 's/"tstype":"append","ts":[0-9]*/"tstype":"append","ts":null/'
@@ -25,22 +36,23 @@ without_ts()
 
 produce()
 {
-	local topic=$1 count=$2 options=()
+	local topic=$1 count=$2 ends options=()
 	shift 2
+	ends=$(mq-topics offsets "$topic" 2>/dev/null | cut -f 2,3)
 
 	while [ "$1" != -- ]; do
 		options+=("$1")
 		shift
 	done
 	shift
-	"$_mq_here/mq-records.py" make "$MQ_DIR.expect/$topic.jsonl" "$count" "${options[@]}" \
+	"$_mq_here/mq-records.py" make "$MQ_DIR.expect/$topic.jsonl" "$count" --ends "$ends" "${options[@]}" \
 		>"$MQ_DIR.expect/input" &&
 		mq-produce -J -t "$topic" "$@" "$MQ_DIR.expect/input"
 }
 
 mq_records()
 {
-	mq-consume -e -J -t "$1" | "$_mq_here/mq-records.py" read
+	mq-consume -e -J --isolation=read_uncommitted -t "$1" | "$_mq_here/mq-records.py" read
 }
 
 # Keeps of the expected records those that COMMAND (a filter) prints.
@@ -123,7 +135,7 @@ mq_reads_as_expected()
 
 	for topic in $(store_topics "$1"); do
 		echo "topic $topic"
-		mq_records "$topic" | without_ts | diff - "$1.expect/$topic.jsonl" || return
+		mq_records "$topic" | without_ts | same - "$1.expect/$topic.jsonl" || return
 	done
 }
 
@@ -135,6 +147,33 @@ kafka_reads_as_expected()
 	kafka_java KafkaReadAll "$bootstrap" "$dir.read" || return
 	for topic in $(store_topics "$dir"); do
 		echo "topic $topic"
-		without_ts <"$dir.read/$topic.jsonl" | diff - "$dir.expect/$topic.jsonl" || return
+		without_ts <"$dir.read/$topic.jsonl" | same - "$dir.expect/$topic.jsonl" || return
 	done
+}
+
+# Kafka prints a double as Java does.
+mq_state()
+{
+	{
+		mq-topics describe -J
+		mq-groups describe -J
+	} | jq -cs '
+		def configs($t): [.[] | select(.config and .topic == $t) | {(.config): (.value | sub("^0$"; "0.0"))}] | add // {};
+		. as $all |
+		(map(select(.id)) | group_by(.topic)[] |
+			(.[0] as $t | {topic: $t.topic, id: $t.id, partitions: length, configs: ($all | configs($t.topic))}),
+			(.[] | {topic, partition, start, "end": .["end"]})),
+		(.[] | select(.committed != null) | {group, topic, partition, offset: .committed})
+	' | _state_sorted
+}
+
+kafka_state()
+{
+	kafka_java KafkaState "$1" | jq -c 'if .end then del(.stable, .maxTs, .maxTsOffset)
+		elif .group then select(.offset) | {group, topic, partition, offset} else . end' | _state_sorted
+}
+
+_state_sorted()
+{
+	jq -cS . | sort
 }
