@@ -17,10 +17,18 @@ committed() {
 		jq -s '[.[] | .offset? // .committed? // 0] | add // 0'
 }
 
-# member OUT ARGUMENT...: a member of the group g in the background, one record a write.
+# member OUT ARGUMENT...: one more member of the group g, in the background, each
+# record written at once; -G in ARGUMENT names another group.
 member() {
 	env --default-signal mq-consume -G g -u "${@:2}" >"$1" 2>"$1.err" &
 	members+=("$!")
+}
+
+# leaves N SIGNAL STATUS: the N-th member (from 0) is sent a signal (or -: none)
+# and ends.
+leaves() {
+	[ "$2" = - ] || kill -"$2" "${members[$1]}"
+	ended "${members[$1]}" "$3"
 }
 
 # each_once N FILE...: the files hold the numbers 1 to N, each once.
@@ -95,16 +103,13 @@ all_there() {
 	seq 3 | mq-produce -t t
 	member end --commit end t
 	soon has_lines 3 end
-	mq-consume -G w -u t >write 2>err &
-	members+=("$!")
-	soon has_lines 3 write
+	member while -G w t
+	soon has_lines 3 while
 	soon eval '[ "$(committed w)" -eq 3 ]'
 	[ "$(committed g)" -eq 0 ]
-	kill "${members[0]}"
-	ended "${members[0]}" 143
+	leaves 0 TERM 143
 	[ "$(committed g)" -eq 3 ]
-	kill "${members[1]}"
-	ended "${members[1]}" 143
+	leaves 1 TERM 143
 	bad 2 'there is no group (-G)' mq-consume -e --commit end t
 	bad 2 "'maybe' is not one of" mq-consume -G g -e --commit maybe t
 	bad 2 '-G: a group needs a name' mq-consume -G '' -e t
@@ -145,15 +150,14 @@ while lines < 5:
 @test "a slow reader: all is committed once it has read, and not before" {
 	seq 5000 | mq-produce -t t
 	mkfifo out
-	env --default-signal mq-consume -G g -e t >out 2>err &
-	members+=("$!")
+	member out -e t
 	exec 9<out
 	read -r first <&9
 	[ "$first" -eq 1 ]
 	before=$(committed g)
 	cat <&9 >rest
 	exec 9<&-
-	ended "${members[0]}" 0
+	leaves 0 - 0
 	[ "$before" -le 1 ] || { echo "committed $before before it was read"; false; }
 	cmp rest <(seq 2 5000)
 	[ "$(committed g)" -eq 5000 ]
@@ -181,8 +185,7 @@ while lines < 5:
 	member one t
 	soon has_lines 1000 one
 	soon eval '[ "$(committed g)" -eq 1000 ]'
-	kill -KILL "${members[0]}"
-	ended "${members[0]}" 137
+	leaves 0 KILL 137
 	seq 1001 1005 | mq-produce -t t
 	mq-consume -G g -e t | cmp - <(seq 1001 1005)
 }
@@ -208,10 +211,8 @@ while lines < 5:
 	member two t
 	# When the second has its share, both get some of what comes.
 	soon eval 'mq-produce -t t --partitioner rr -J <<<"{\"payload\":\"0\"}"; [ -s two ]'
-	n=100
-	for i in 1 2 3; do
+	for n in 100 200 300; do
 		seq $((n + 1)) $((n + 100)) | mq-produce -t t --partitioner rr
-		n=$((n + 100))
 	done
 	soon eval 'grep -hv "^0$" one two >both; [ "$(count both)" -ge 400 ]'
 	each_once 400 both
@@ -226,8 +227,7 @@ while lines < 5:
 	seq 400 | mq-produce -t t --partitioner rr
 	soon all_there 400 one two
 	soon eval '[ "$(committed g)" -eq 400 ]'
-	kill -KILL "${members[1]}"
-	ended "${members[1]}" 137
+	leaves 1 KILL 137
 	start=${EPOCHREALTIME/./}
 	seq 401 800 | mq-produce -t t --partitioner rr
 	soon all_there 800 one two
@@ -250,12 +250,10 @@ while lines < 5:
 	soon all_there 500 one two
 	member three t
 	soon all_there 1500 one two three
-	kill "${members[0]}"
-	ended "${members[0]}" 143
+	leaves 0 TERM 143
 	soon all_there 2500 one two three
 	member four t
-	kill -INT "${members[1]}"
-	ended "${members[1]}" 130
+	leaves 1 INT 130
 	soon all_there 5000 one two three four
 	each_once 5000 one two three four
 }
@@ -268,8 +266,7 @@ while lines < 5:
 	seq 11 20 | mq-produce -t t
 	soon has_lines 20 one
 	[ ! -s two ]
-	kill "${members[0]}"
-	ended "${members[0]}" 143
+	leaves 0 TERM 143
 	seq 21 30 | mq-produce -t t
 	soon has_lines 10 two
 	each_once 30 one two

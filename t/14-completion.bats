@@ -1,0 +1,137 @@
+# Completion in bash, zsh and fish: what Tab offers.
+
+setup() {
+	# shellcheck source=t/lib/tools.bash
+	. "$BATS_TEST_DIRNAME/lib/tools.bash"
+	fresh_store
+	completions=$BATS_TEST_DIRNAME/../completions
+	export TERM=dumb HOME=$PWD
+}
+
+# store_of_words: topics orders, orders-dead and users; groups nightly and night2.
+store_of_words() {
+	for topic in orders orders-dead users; do
+		mq-produce -t "$topic" <<<x
+	done
+	mq-consume -G nightly -e orders >/dev/null
+	mq-consume -G night2 -e orders >/dev/null
+}
+
+# in_bash WORD...: what bash offers for the last word, sorted.
+in_bash() {
+	bash --norc -c '
+		. "$1"; shift
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		compopt() { :; }
+		_mq "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$completions/bash/mq" "$@" | sort -u | paste -sd' '
+}
+
+# in_fish LINE: what fish offers at the end of it.
+in_fish() {
+	fish --no-config -c "source $completions/fish/${1%% *}.fish; complete -C '$1'" |
+		cut -f1 | sort | paste -sd' '
+}
+
+# in_zsh LINE: what zsh has put on the screen, or into the line, after Tab.
+in_zsh() {
+	python3 - "$completions/zsh" "$1" <<'EOF'
+import os, pty, re, select, sys, time
+dir, line = sys.argv[1:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ["PS1"] = "> "
+    os.execvp("zsh", ["zsh", "-f", "-i"])
+def read_until(text, seconds=20):
+    out, end = b"", time.monotonic() + seconds
+    while text not in out and time.monotonic() < end:
+        if select.select([fd], [], [], 0.05)[0]:
+            try: out += os.read(fd, 65536)
+            except OSError: break
+    return out
+os.write(fd, ("fpath=(%s $fpath); autoload -Uz compinit; compinit -u -d zdump; "
+    "LISTMAX=1000; setopt no_auto_menu; stty -echo; unset zle_bracketed_paste; echo rea''dy\n" % dir).encode())
+read_until(b"ready")
+os.write(fd, line.encode() + b"\t\t")
+# The line is cleared again; what comes until then is what Tab did.
+os.write(fd, b"\x15echo do''ne\n")
+out = read_until(b"done\r").decode(errors="replace")
+print(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r|\x07", " ", out))
+os.close(fd)
+EOF
+}
+
+@test "bash: options by their beginning, long and short" {
+	[ "$(in_bash mq-produce --key)" = '--key --key-delimiter --key-optional' ]
+	[[ " $(in_bash mq-consume -) " == *' --format '* ]]
+	[ "$(in_bash mq-consume --ta)" = --tail ]
+}
+
+@test "bash: values of an option that has a fixed set" {
+	[ "$(in_bash mq-consume --isolation read_c)" = read_committed ]
+	[ "$(in_bash mq-produce --partitioner r)" = 'random rr' ]
+	[ "$(in_bash mq-produce -a '')" = '0 1 all' ]
+	[ "$(in_bash mq-consume --commit = '')" = 'after-write end never' ]
+}
+
+@test "bash: verbs" {
+	[ "$(in_bash mq-topics d)" = 'delete describe du' ]
+	[ "$(in_bash mq-groups l)" = 'lag list' ]
+	[ "$(in_bash mq-index '')" = 'check lookup rebuild show' ]
+}
+
+@test "bash: topics and groups of the store, also of -d" {
+	store_of_words
+	[ "$(in_bash mq-consume -t ord)" = 'orders orders-dead' ]
+	[ "$(in_bash mq-consume us)" = users ]
+	[ "$(in_bash mq-produce -t '')" = 'orders orders-dead users' ]
+	[ "$(in_bash mq-consume -G ni)" = 'night2 nightly' ]
+	[ "$(in_bash mq-topics delete or)" = 'orders orders-dead' ]
+	mv store other
+	unset MQ_DIR
+	export XDG_DATA_HOME=$PWD/none
+	[ "$(in_bash mq-consume -d other -t us)" = users ]
+	[ -z "$(in_bash mq-consume -t us)" ]
+}
+
+@test "bash: files and directories" {
+	mkdir data
+	touch data.txt
+	[ "$(in_bash mq-produce -t t dat)" = 'data data.txt' ]
+	[ "$(in_bash mq-produce -d dat)" = data ]
+}
+
+@test "bash: mq completes the names of tools, then as the tool does" {
+	[[ " $(in_bash mq '') " == *' consume '*' help '*' produce '* ]]
+	[ "$(in_bash mq con)" = consume ]
+	store_of_words
+	[ "$(in_bash mq consume -t us)" = users ]
+	[ "$(in_bash mq topics des)" = describe ]
+}
+
+@test "bash: every tool is bound, and each file of the directory loads" {
+	for file in "$completions"/bash/*; do
+		bash --norc -c '. "$1"; complete -p "${1##*/}"' bash "$file" | grep -q -- '-F _mq'
+	done
+	[ "$(printf '%s\n' "$completions"/bash/* | wc -l)" -ge 7 ]
+}
+
+@test "fish: options, verbs, topics, groups" {
+	store_of_words
+	[[ " $(in_fish 'mq-produce --key') " == *' --key '*' --key-optional '* ]]
+	[ "$(in_fish 'mq-consume -t ord')" = 'orders orders-dead' ]
+	[ "$(in_fish 'mq-consume -G ni')" = 'night2 nightly' ]
+	[ "$(in_fish 'mq-topics d')" = 'delete describe du' ]
+	[[ " $(in_fish 'mq ') " == *' consume '* ]]
+	[ "$(in_fish 'mq consume -t us')" = users ]
+}
+
+@test "zsh: options, verbs, topics, groups" {
+	store_of_words
+	[[ $(in_zsh 'mq-produce --key-o') == *--key-optional* ]]
+	[[ $(in_zsh 'mq-consume -t ord') == *orders*orders-dead* ]]
+	[[ $(in_zsh 'mq-consume -G ni') == *night2*nightly* ]]
+	[[ $(in_zsh 'mq-topics d') == *delete*describe*du* ]]
+	[[ $(in_zsh 'mq ') == *consume* ]]
+	[[ $(in_zsh 'mq consume -t us') == *users* ]]
+}
