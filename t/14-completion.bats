@@ -33,32 +33,25 @@ in_fish() {
 		cut -f1 | sort | paste -sd' '
 }
 
-# in_zsh LINE: what zsh has put on the screen, or into the line, after Tab.
+# in_zsh WORD...: what the function gives zsh to choose from, sorted. zsh itself
+# then keeps what begins as the word does.
 in_zsh() {
-	python3 - "$completions/zsh" "$1" <<'EOF'
-import os, pty, re, select, sys, time
-dir, line = sys.argv[1:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.environ["PS1"] = "> "
-    os.execvp("zsh", ["zsh", "-f", "-i"])
-def read_until(text, seconds=20):
-    out, end = b"", time.monotonic() + seconds
-    while text not in out and time.monotonic() < end:
-        if select.select([fd], [], [], 0.05)[0]:
-            try: out += os.read(fd, 65536)
-            except OSError: break
-    return out
-os.write(fd, ("fpath=(%s $fpath); autoload -Uz compinit; compinit -u -d zdump; "
-    "LISTMAX=1000; setopt no_auto_menu; stty -echo; unset zle_bracketed_paste; echo rea''dy\n" % dir).encode())
-read_until(b"ready")
-os.write(fd, line.encode() + b"\t\t")
-# The line is cleared again; what comes until then is what Tab did.
-os.write(fd, b"\x15echo do''ne\n")
-out = read_until(b"done\r").decode(errors="replace")
-print(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r|\x07", " ", out))
-os.close(fd)
-EOF
+	zsh -f -c '
+		compadd() {
+			local -a offered
+			while [[ $1 == -* ]]; do
+				case $1 in
+				-a) offered+=(${(P)2}); shift 2 ;;
+				-d) shift 2 ;;
+				*) shift ;;
+				esac
+			done
+			print -rl -- $offered $@
+		}
+		_files() { print -r -- files $@ }
+		complete() { local -a words=("$@"); local CURRENT=$#; eval "$body" }
+		body=$(<'"$completions"'/zsh/_mq)
+		complete "$@"' zsh "$@" | sort -u | paste -sd' '
 }
 
 @test "bash: options by their beginning, long and short" {
@@ -84,7 +77,7 @@ EOF
 	store_of_words
 	[ "$(in_bash mq-consume -t ord)" = 'orders orders-dead' ]
 	[ "$(in_bash mq-consume us)" = users ]
-	[ "$(in_bash mq-produce -t '')" = 'orders orders-dead users' ]
+	[ "$(in_bash mq-produce -t '')" = '__consumer_offsets orders orders-dead users' ]
 	[ "$(in_bash mq-consume -G ni)" = 'night2 nightly' ]
 	[ "$(in_bash mq-topics delete or)" = 'orders orders-dead' ]
 	mv store other
@@ -126,12 +119,20 @@ EOF
 	[ "$(in_fish 'mq consume -t us')" = users ]
 }
 
-@test "zsh: options, verbs, topics, groups" {
+@test "zsh: options, verbs, topics, groups, files" {
 	store_of_words
-	[[ $(in_zsh 'mq-produce --key-o') == *--key-optional* ]]
-	[[ $(in_zsh 'mq-consume -t ord') == *orders*orders-dead* ]]
-	[[ $(in_zsh 'mq-consume -G ni') == *night2*nightly* ]]
-	[[ $(in_zsh 'mq-topics d') == *delete*describe*du* ]]
-	[[ $(in_zsh 'mq ') == *consume* ]]
-	[[ $(in_zsh 'mq consume -t us') == *users* ]]
+	[ "$(in_zsh mq-produce --key-o)" = --key-optional ]
+	[[ " $(in_zsh mq-consume -t ord) " == *' orders orders-dead users '* ]]
+	[ "$(in_zsh mq-consume -G '')" = 'night2 nightly' ]
+	[ "$(in_zsh mq-topics d)" = 'delete describe du' ]
+	[ "$(in_zsh mq-produce -d '')" = 'files -/' ]
+	[[ " $(in_zsh mq '') " == *' consume '* ]]
+	[[ " $(in_zsh mq consume -t us) " == *' users '* ]]
+}
+
+@test "zsh: compinit binds every tool" {
+	zsh -f -c 'fpath=($1 $fpath); autoload -Uz compinit; compinit -u -d zdump
+		for tool in mq mq-{produce,consume,topics,groups,dump-log,index}; do
+			[[ $_comps[$tool] == _mq ]] || exit 1
+		done' zsh "$completions/zsh"
 }
