@@ -176,7 +176,20 @@ store_append(struct store *s, const char *topic, int32_t partition, uint8_t *byt
 static bool
 is_dirty(const struct store_partition *p)
 {
-	return p->log_open && !p->log.failed && p->log.tail.synced_offset < mlog_end(&p->log);
+	return p->log_open && !partition_has_failed(p) &&
+	    p->log.tail.synced_offset < mlog_end(&p->log);
+}
+
+/* What was appended to a log that is not open any more is found by its files. */
+static int
+pay_owed(struct store *s, struct store_partition *p, struct err *err)
+{
+	if (!p->owed || p->log_open)
+		return 0;
+	if (partition_sync_files(s, p, INT64_MAX, err) == -1)
+		return -1;
+	p->owed = false;
+	return 0;
 }
 
 /* Opens the newest segment of the metadata log for a sync of its own, since the
@@ -230,12 +243,15 @@ size_t
 store_unsynced(struct store *s, int *fds, size_t max)
 {
 	size_t count = 0;
+	struct err err;
 	int fd;
 
 	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;) {
 		struct store_partition *p = e->value;
 		size_t n;
 
+		if (!partition_has_failed(p) && pay_owed(s, p, &err) == -1)
+			os_note(s->os, OS_ERROR, "%s-%d: %s", p->topic, p->number, err.text);
 		if (!is_dirty(p) || p->syncing || max - count < SYNC_FDS_MIN)
 			continue;
 		n = mlog_unsynced(&p->log, fds + count, max - count - 1, &p->sync_end);
@@ -260,21 +276,21 @@ store_synced(struct store *s, int result, struct err *err)
 	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;) {
 		struct store_partition *p = e->value;
 
-		if (!p->syncing)
-			continue;
-		p->syncing = false;
-		if (result == 0) {
-			mlog_synced(&p->log, p->sync_end);
-			continue;
-		}
 		/* Which file it was is not known, and a second try would be told a lie. */
-		p->log.failed = true;
-		ret = err_sys(err, result, "%s: sync", p->dir);
+		if (result != 0 && (p->syncing || p->has_retired)) {
+			p->failed = true;
+			ret = err_sys(err, result, "%s: sync", p->dir);
+		}
+		if (p->failed && p->owed)
+			ret = err_set(err, ERR_IO, "%s: a storage error came before the sync", p->dir);
+		if (result == 0 && p->syncing)
+			mlog_synced(&p->log, p->sync_end);
+		partition_end_sync(p);
 	}
 	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&s->partitions, e)) != NULL;) {
 		struct store_partition *p = e->value;
 
-		if (strcmp(p->topic, METADATA_TOPIC) != 0 && !p->log.failed &&
+		if (strcmp(p->topic, METADATA_TOPIC) != 0 && !partition_has_failed(p) &&
 		    checkpoints_advance(s, p, err) == -1)
 			os_note(s->os, OS_WARN, "recovery point: %s", err->text);
 	}
@@ -297,9 +313,11 @@ is_gone(struct store *s, const struct store_partition *p)
 int
 partition_sync(struct store *s, struct store_partition *p, struct err *err)
 {
-	if (p->log_open && p->log.failed && !is_gone(s, p))
+	if (partition_has_failed(p) && !is_gone(s, p))
 		return err_set(err, ERR_IO, "%s-%d: a storage error came before the sync", p->topic,
 		    p->number);
+	if (pay_owed(s, p, err) == -1)
+		return is_gone(s, p) ? 0 : -1;
 	if (!is_dirty(p))
 		return 0;
 	if (mlog_sync(&p->log, err) == -1)

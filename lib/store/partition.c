@@ -83,23 +83,50 @@ is_metadata(const struct store_partition *p)
 	return strcmp(p->topic, METADATA_TOPIC) == 0;
 }
 
-static void
-forget_log(struct store_partition *p)
+bool
+partition_has_failed(const struct store_partition *p)
 {
-	if (p->log_open)
-		mlog_release(&p->log);
+	return p->failed || (p->log_open && p->log.failed);
+}
+
+/* What we appended and nobody has synced is still owed. Descriptors that are in a
+ * sync stay open until it is over. */
+void
+partition_forget(struct store_partition *p)
+{
+	if (p->log_open) {
+		p->failed = p->failed || p->log.failed;
+		p->owed = p->owed || p->log.tail.synced_offset < mlog_end(&p->log);
+		if (p->syncing) {
+			p->retired = p->log;
+			p->has_retired = true;
+			p->log = (struct mlog){0};
+		} else {
+			mlog_release(&p->log);
+		}
+	}
+	p->syncing = false;
 	p->log_open = false;
 	p->tail_text[0] = '\0';
 	p->checkpointed = p->proved = 0;
 	p->config_offset = -1; /* the settings went with the log */
 }
 
-void
-partition_forget(struct store_partition *p)
+/* The topic is no more, or another: nothing is owed to it. */
+static void
+forget_topic(struct store_partition *p)
 {
-	/* A failure, and descriptors in a sync, must not be forgotten. */
-	if (!p->syncing && !(p->log_open && p->log.failed))
-		forget_log(p);
+	partition_forget(p);
+	p->owed = p->failed = false;
+}
+
+void
+partition_end_sync(struct store_partition *p)
+{
+	p->syncing = false;
+	if (p->has_retired)
+		mlog_release(&p->retired);
+	p->has_retired = false;
 }
 
 /* Closes the lock and the tail; the log's own files may stay. */
@@ -142,7 +169,7 @@ close_deleted(struct store *s)
 		if (is_metadata(p) || p->locked || p->syncing ||
 		    (t != NULL && uuid_equal(&t->id, &p->topic_id)))
 			continue;
-		forget_log(p);
+		forget_topic(p);
 		close_files(s, p);
 	}
 	s->swept_offset = s->image.end_offset;
@@ -236,7 +263,7 @@ open_lock(struct store *s, struct store_partition *p, struct err *err)
 		return err_sys(err, errno, "%s: stat", path);
 	/* Another file than before: the directory is another too. */
 	if (st.inode != p->lock_inode)
-		forget_log(p);
+		partition_forget(p);
 	p->lock_inode = st.inode;
 	return 0;
 }
@@ -263,7 +290,7 @@ lock_once(struct store *s, struct store_partition *p, struct err *err)
 		p->locked = true;
 		return 0;
 	}
-	forget_log(p);
+	partition_forget(p);
 	close_files(s, p);
 	return 1;
 }
@@ -289,7 +316,7 @@ take_settings(struct store *s, struct store_partition *p, struct err *err)
 	if (image_is_sole(&s->image, s->node_id, err) == -1)
 		return -1;
 	if (!uuid_equal(&t->id, &p->topic_id))
-		forget_log(p);
+		forget_topic(p);
 	p->topic_id = t->id;
 	p->leader_epoch = part->leader_epoch;
 	topic_config_resolve(&s->image, p->topic, &p->log.config);
@@ -340,43 +367,6 @@ check_id(struct store *s, struct store_partition *p, struct err *err)
 	let_go(s, p);
 	close_files(s, p);
 	return directory_remove(s->os, gone, err) == -1 ? -1 : 1;
-}
-
-static int
-tail_is_of_boot(const struct store *s, const struct tail_hint *h)
-{
-	return s->boot_id[0] != '\0' && strcmp(h->boot_id, s->boot_id) == 0;
-}
-
-/* Nor has a daemon run since: it would have raised the metadata log's epoch. */
-static int
-tail_is_current(const struct store *s, const struct tail_hint *h)
-{
-	return tail_is_of_boot(s, h) && h->epoch == s->image.epoch;
-}
-
-int
-tail_peek(struct store *s, const char *dir, struct tail_hint *h)
-{
-	char path[STORE_PATH_MAX];
-	struct buf text = BUF_INIT;
-	struct err ignored;
-	int ret = -1;
-
-	snprintf(path, sizeof(path), "%s/mq.tail", dir);
-	if (os_read_file(s->os, path, TAIL_SIZE, &text, &ignored) == 0 &&
-	    tail_parse(h, (const char *)text.data, text.len) == 0)
-		ret = tail_is_current(s, h);
-	buf_release(&text);
-	return ret;
-}
-
-int64_t
-partition_synced(struct store *s, const struct store_partition *p)
-{
-	struct tail_hint h;
-
-	return tail_peek(s, p->dir, &h) == -1 ? -1 : h.tail.synced_offset;
 }
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -436,6 +426,7 @@ open_log(struct store *s, struct store_partition *p, int trust, const struct tai
 		return -1;
 	}
 	p->log_open = true;
+	p->owed = false; /* the log knows from its tail what is not durable */
 	return 0;
 }
 
@@ -447,12 +438,12 @@ catch_up(struct store *s, struct store_partition *p, struct err *err)
 	char text[TAIL_SIZE];
 	int trust = read_tail(s, p, &h, text);
 
-	if (p->log_open && p->log.failed)
+	if (partition_has_failed(p))
 		return err_set(err, ERR_IO, "%s-%d: takes nothing more after a storage error", p->topic,
 		    p->number);
 	/* Another process wrote a tail of another time: what we know is too old. */
 	if (p->log_open && trust != 1 && p->tail_text[0] != '\0')
-		forget_log(p);
+		partition_forget(p);
 	if (!p->log_open)
 		return open_log(s, p, trust, &h, err);
 	return mlog_catch_up(&p->log, trust == 1 ? &h.tail : NULL, err);
@@ -468,7 +459,7 @@ remove_deleted(struct store *s, struct store_partition *p)
 
 	if (partition_put_away(s, p->topic, p->number, &p->topic_id, gone, &ignored) == 1)
 		(void)directory_remove(s->os, gone, &ignored);
-	forget_log(p);
+	forget_topic(p);
 }
 
 static int
@@ -566,7 +557,8 @@ partition_free(struct store *s, struct store_partition *p)
 {
 	assert(!p->locked);
 	tell_synced(s, p);
-	forget_log(p);
+	partition_forget(p);
+	partition_end_sync(p);
 	close_files(s, p);
 	free(p->topic);
 	free(p->dir);

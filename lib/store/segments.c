@@ -80,17 +80,22 @@ sync_segment(struct store *s, const char *dir, int64_t base, struct err *err)
 	return ret;
 }
 
-static int
-sync_segments(struct store *s, const struct store_partition *p, int64_t synced, int64_t offset,
-    struct err *err)
+int
+partition_sync_files(struct store *s, struct store_partition *p, int64_t offset, struct err *err)
 {
+	int64_t synced = partition_synced(s, p);
 	struct bases b;
-	int ret = bases_read(s, p->dir, &b, err);
+	int ret;
 
+	if (synced >= offset)
+		return 0;
+	ret = bases_read(s, p->dir, &b, err);
 	for (size_t i = 0; ret == 0 && i < b.count && b.list[i] < offset; i++)
 		if (i + 1 == b.count || b.list[i + 1] > synced)
 			ret = sync_segment(s, p->dir, b.list[i], err);
 	free(b.list);
+	if (ret == -1)
+		p->failed = true; /* a second sync would be told a lie */
 	return ret;
 }
 
@@ -99,22 +104,18 @@ store_sync_partition(struct store *s, const char *topic, int32_t partition, int6
     struct err *err)
 {
 	struct store_partition *p = partition_find(s, topic, partition, err);
-	int64_t synced;
 
 	if (p == NULL)
 		return -1;
-	if (p->log_open && p->log.failed)
+	if (partition_has_failed(p))
 		return err_set(err, ERR_IO, "%s-%d: a storage error came before the sync", topic,
 		    partition);
 	if (metadata_sync(s, err) == -1)
 		return -1;
 	if (p->proved >= offset)
 		return 0;
-	synced = partition_synced(s, p);
-	if (synced < offset && sync_segments(s, p, synced, offset, err) == -1) {
-		p->log.failed = true;
+	if (partition_sync_files(s, p, offset, err) == -1)
 		return -1;
-	}
 	p->proved = offset;
 	return 0;
 }

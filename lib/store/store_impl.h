@@ -55,6 +55,10 @@ struct store_partition {
 	int64_t proved;       /* all below was durable when we synced what others wrote */
 	bool syncing;         /* its descriptors are in somebody's sync */
 	int64_t sync_end;     /* what that sync proves */
+	struct mlog retired;  /* let go of while it was; released when that sync is over */
+	bool has_retired;
+	bool owed;            /* not all that we appended was durable when the log was let go of */
+	bool failed;          /* nor can it be made so any more */
 	uint64_t used;        /* for closing the one that was used longest ago */
 };
 
@@ -149,12 +153,19 @@ int partition_enter(struct store *s, struct store_partition *p, struct err *err)
 /* Writes the tail if the log moved, and lets go. */
 void partition_leave(struct store *s, struct store_partition *p);
 
-/* Makes the next partition_enter list the directory: who deletes or replaces
- * segments must not go by what others have replaced. */
+/* After a storage error: takes nothing more. */
+bool partition_has_failed(const struct store_partition *p);
+
+/* Lets go of the log, so that the next partition_enter lists the directory: who
+ * deletes or replaces segments must not go by what others have replaced. That it
+ * has failed, or what is not durable, is not forgotten. */
 void partition_forget(struct store_partition *p);
 
 /* Lets go of files and memory of a partition that is not locked. */
 void partition_free(struct store *s, struct store_partition *p);
+
+/* A sync is over that partitions were in. */
+void partition_end_sync(struct store_partition *p);
 
 /* What mq.tail says was synced, whatever its boot; -1 if nothing. */
 int64_t partition_synced(struct store *s, const struct store_partition *p);
@@ -188,6 +199,11 @@ void tail_format(const struct tail_hint *h, char text[TAIL_SIZE]);
 /* Reads DIR/mq.tail without a lock. 1: it is of this boot and of this epoch of the
  * metadata log; 0: only what it says of syncs holds; -1: there is none. */
 int tail_peek(struct store *s, const char *dir, struct tail_hint *h);
+
+/* Was it written since the machine was booted? And has no daemon run since, which
+ * would have raised the metadata log's epoch? */
+bool tail_is_of_boot(const struct store *s, const struct tail_hint *h);
+bool tail_is_current(const struct store *s, const struct tail_hint *h);
 
 /* -1 if it is not whole. */
 int tail_parse(struct tail_hint *h, const char *text, size_t len);
@@ -250,6 +266,10 @@ void change_end(struct change *c);
 /* As store_append for what must not be refused for lack of space: the reserve. */
 int store_append_reserved(struct store *s, const char *topic, int32_t partition, uint8_t *bytes,
     size_t len, struct mlog_appended *out, struct err *err);
+
+/* segments.c: makes durable what lies below `offset` and is not known to be. */
+int partition_sync_files(struct store *s, struct store_partition *p, int64_t offset,
+    struct err *err);
 
 /* Makes durable what this process has appended to a partition. */
 int partition_sync(struct store *s, struct store_partition *p, struct err *err);

@@ -1,4 +1,4 @@
-/* The text of mq.tail: see share/doc/format.md section 3. */
+/* mq.tail: its text, and whether to believe it. See share/doc/format.md section 3. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,4 +57,42 @@ tail_parse(struct tail_hint *h, const char *text, size_t len)
 	    .producers = producers != 0,
 	};
 	return 0;
+}
+
+/* --- what it is worth ---------------------------------------------------------- */
+
+bool
+tail_is_of_boot(const struct store *s, const struct tail_hint *h)
+{
+	return s->boot_id[0] != '\0' && strcmp(h->boot_id, s->boot_id) == 0;
+}
+
+bool
+tail_is_current(const struct store *s, const struct tail_hint *h)
+{
+	return tail_is_of_boot(s, h) && h->epoch == s->image.epoch;
+}
+
+int
+tail_peek(struct store *s, const char *dir, struct tail_hint *h)
+{
+	char path[STORE_PATH_MAX];
+	struct buf text = BUF_INIT;
+	struct err ignored;
+	int ret = -1;
+
+	snprintf(path, sizeof(path), "%s/mq.tail", dir);
+	if (os_read_file(s->os, path, TAIL_SIZE, &text, &ignored) == 0 &&
+	    tail_parse(h, (const char *)text.data, text.len) == 0)
+		ret = tail_is_current(s, h);
+	buf_release(&text);
+	return ret;
+}
+
+int64_t
+partition_synced(struct store *s, const struct store_partition *p)
+{
+	struct tail_hint h;
+
+	return tail_peek(s, p->dir, &h) == -1 ? -1 : h.tail.synced_offset;
 }

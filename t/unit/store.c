@@ -256,6 +256,62 @@ test_sharing(void)
 	sim_disk_free(disk);
 }
 
+/* What was appended is made durable, or is not said to be, whatever becomes of
+ * the log that knew of it. */
+static void
+test_owed(void)
+{
+	struct sim_disk *disk = sim_disk_new(), *image;
+	struct os *os = fault_new(sim_os_new(disk, 1)), *other = sim_os_new(disk, 2), *killed;
+	struct sim_choice *choices;
+	struct store_cleaned done;
+	struct store *s, *back;
+	struct err err;
+	int fds[32], fd;
+	size_t n;
+
+	options.lock_wait_ms = 20;
+	s = open_store(os);
+	create(s, "t", 1, &err);
+	append(s, "t", 0, "one", &err);
+	store_sync(s, &err);
+	append(s, "t", 0, "two", &err);
+	n = store_unsynced(s, fds, 32);
+	fd = os_open(other, "store/t-0/mq.lock", OS_WRITE);
+	os_lock(other, fd, OS_LOCK_EXCLUSIVE);
+	is_int(store_clean(s, "t", 0, &done, &err), -1, "a partition that another holds");
+	is_int(err.code, ERR_BUSY, "is not cleaned: %s", err.text);
+	for (size_t i = 0; i < n; i++)
+		n = os_sync(os, fds[i]) == 0 ? n : 0;
+	ok(n > 0, "what a sync has been given stays open meanwhile");
+	is_int(store_synced(s, 0, &err), 0, "until it is over");
+	append(s, "t", 0, "not taken", &err);
+	is_int(err.code, ERR_BUSY, "nothing is appended");
+	os_close(other, fd);
+
+	append(s, "t", 0, "three", &err);
+	fd = os_open(other, "store/t-0/mq.lock", OS_WRITE);
+	os_lock(other, fd, OS_LOCK_EXCLUSIVE);
+	store_clean(s, "t", 0, &done, &err);
+	is_int(store_sync(s, &err), 0, "what was appended before is synced by its name");
+	choices = calloc(sim_pending_count(disk) + 1, sizeof(*choices));
+	for (size_t i = 0; i < sim_pending_count(disk); i++)
+		choices[i].fate = SIM_LOSE;
+	image = sim_crash_with(disk, choices);
+	free(choices);
+	back = open_store(sim_os_new(image, 3));
+	is_str(contents(back, "t", 0), "one,two,three,", "and survives a power failure");
+	killed = store_os(back);
+	store_free(back);
+	os_free(killed);
+	sim_disk_free(image);
+	os_free(other);
+	options.lock_wait_ms = 60000;
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
 static struct os *daemon_os;
 static int daemon_fd;
 
@@ -497,6 +553,7 @@ main(void)
 	test_tail();
 	test_topics();
 	test_sharing();
+	test_owed();
 	test_daemon();
 	test_refusals();
 	test_clean();
