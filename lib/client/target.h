@@ -34,6 +34,7 @@ struct call {
 	struct err err; /* code 0: done well */
 	bool finished;
 	struct call *next; /* the backend's, while under way */
+	bool is_produce;   /* the backend's: which calls of a queue have an offset */
 };
 
 /* --- metadata -------------------------------------------------------------- */

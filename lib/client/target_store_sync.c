@@ -13,11 +13,45 @@
 #define SYNC_BYTES (64u << 20)
 #define SYNC_MS 1000
 
-/* Descriptors of one sync. More partitions with unsynced bytes than this are
- * synced in several rounds. */
+/* Descriptors of one sync. What does not fit is left to the next. */
 #define SYNC_FDS 4096
 
 static void sync_begin(struct store_target *st);
+
+/* What became of a call: not what was synced, but whether its own bytes were. 1,
+ * 0: not yet; -1. */
+static int
+is_durable(struct store_target *st, struct call *c)
+{
+	const struct produce_call *p = (const struct produce_call *)c;
+
+	if (!c->is_produce)
+		return 1;
+	/* A batch holds at least one record. */
+	return store_is_synced(st->store, p->topic, p->partition, p->base_offset + 1, &c->err);
+}
+
+/* Tells the calls of a sync that has succeeded, in order up to the first that it
+ * did not cover; the others wait for the next one, before those that came since. */
+static void
+tell_synced(struct store_target *st)
+{
+	struct call *c;
+	int got = 1;
+
+	while (got != 0 && st->in_sync.first != NULL) {
+		got = is_durable(st, st->in_sync.first);
+		if (got != 0)
+			store_target_finish(st, call_queue_pop(&st->in_sync), got == -1 ? -1 : 0);
+	}
+	if (st->in_sync.first == NULL)
+		return;
+	while ((c = call_queue_pop(&st->unsynced)) != NULL)
+		call_queue_push(&st->in_sync, c);
+	st->unsynced = st->in_sync;
+	call_queue_init(&st->in_sync);
+	st->sync_wanted = true;
+}
 
 static void
 sync_done(struct os_sync *s)
@@ -25,14 +59,13 @@ sync_done(struct os_sync *s)
 	struct store_target *st = s->ctx;
 	struct err err;
 	struct call *c;
-	int result;
 
 	st->syncing = false;
-	result = store_synced(st->store, s->result, &err);
+	if (store_synced(st->store, s->result, &err) == 0)
+		tell_synced(st);
 	while ((c = call_queue_pop(&st->in_sync)) != NULL) {
-		if (result == -1)
-			c->err = err;
-		store_target_finish(st, c, result);
+		c->err = err;
+		store_target_finish(st, c, -1);
 	}
 	if (st->sync_wanted)
 		sync_begin(st);
@@ -53,9 +86,8 @@ sync_begin(struct store_target *st)
 		call_queue_push(&st->in_sync, c);
 	if (st->sync_fds == NULL &&
 	    (st->sync_fds = calloc(SYNC_FDS, sizeof(*st->sync_fds))) == NULL) {
-		while ((c = call_queue_pop(&st->in_sync)) != NULL) {
+		while ((c = call_queue_pop(&st->in_sync)) != NULL)
 			store_target_finish(st, c, err_nomem(&c->err));
-		}
 		return;
 	}
 	n = store_unsynced(st->store, st->sync_fds, SYNC_FDS);
@@ -99,6 +131,7 @@ store_target_produce(struct target *t, struct produce_call *c)
 	}
 	if (st->unsynced.first == NULL)
 		os_timer_start(t->os, &st->sync_due, SYNC_MS);
+	c->call.is_produce = true;
 	call_queue_push(&st->unsynced, &c->call);
 	st->unsynced_bytes += c->len;
 	if (c->urgent || st->unsynced_bytes >= SYNC_BYTES)

@@ -297,6 +297,23 @@ store_synced(struct store *s, int result, struct err *err)
 	return ret;
 }
 
+int
+store_is_synced(struct store *s, const char *topic, int32_t partition, int64_t offset,
+    struct err *err)
+{
+	char key[PARTITION_KEY_MAX];
+	struct store_partition *p = map_get(&s->partitions, key,
+	    partition_key(key, topic, partition));
+
+	if (p == NULL || !p->log_open || p->log.tail.synced_offset >= offset)
+		return 1;
+	if (p->log.failed)
+		return err_set(err, ERR_KAFKA_STORAGE_ERROR,
+		    "%s: a write or sync failed before offset %lld was synced", p->dir,
+		    (long long)offset);
+	return 0;
+}
+
 /* Was the topic deleted, so that there is nothing left to make durable? */
 static bool
 is_gone(struct store *s, const struct store_partition *p)

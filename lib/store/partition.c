@@ -39,12 +39,18 @@ partition_new(const struct store *s, const char *topic, int32_t number, const st
 	return p;
 }
 
+size_t
+partition_key(char key[PARTITION_KEY_MAX], const char *topic, int32_t number)
+{
+	return (size_t)snprintf(key, PARTITION_KEY_MAX, "%s-%d", topic, number);
+}
+
 static struct store_partition *
 partition_get(struct store *s, const char *topic, int32_t number, const struct uuid *id,
     struct err *err)
 {
-	char key[300];
-	size_t len = (size_t)snprintf(key, sizeof(key), "%s-%d", topic, number);
+	char key[PARTITION_KEY_MAX];
+	size_t len = partition_key(key, topic, number);
 	struct store_partition *p = map_get(&s->partitions, key, len);
 
 	if (p == NULL) {

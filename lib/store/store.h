@@ -72,6 +72,12 @@ int store_append(struct store *s, const char *topic, int32_t partition, uint8_t 
 size_t store_unsynced(struct store *s, int *fds, size_t max);
 int store_synced(struct store *s, int result, struct err *err);
 
+/* Is what this process appended to a partition durable below `offset`? 1: yes
+ * (also if the topic was deleted since); 0: not yet; -1: it never will be, since
+ * its log has failed. */
+int store_is_synced(struct store *s, const char *topic, int32_t partition, int64_t offset,
+    struct err *err);
+
 /* The same, blocking. */
 int store_sync(struct store *s, struct err *err);
 

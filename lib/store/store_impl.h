@@ -139,6 +139,10 @@ int lock_wait(struct store *s, int fd, enum os_lock_kind kind, const char *what,
 
 /* --- partition.c --------------------------------------------------------------- */
 
+/* "TOPIC-N", under which the store keeps it; returns its length. */
+#define PARTITION_KEY_MAX 300
+size_t partition_key(char key[PARTITION_KEY_MAX], const char *topic, int32_t number);
+
 /* The partition as the image has it; made in memory when new. */
 struct store_partition *partition_find(
     struct store *s, const char *topic, int32_t number, struct err *err);

@@ -1,0 +1,154 @@
+/* Tests of the store target: what is acknowledged was synced, itself. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/target.h"
+#include "os/os_fault.h"
+#include "os/os_sim.h"
+#include "store/store.h"
+#include "tap.h"
+
+#define DIR_OF_STORE "store"
+
+struct world {
+	struct sim_disk *disk;
+	struct os *os; /* of faults, over the simulated one */
+	struct target *target;
+	struct err err;
+};
+
+static void
+world_init(struct world *w)
+{
+	struct store_options so;
+
+	w->disk = sim_disk_new();
+	w->os = fault_new(sim_os_new(w->disk, 1));
+	store_options_default(&so);
+	so.create = true;
+	so.disk_min_free = 0;
+	w->target = target_store_new(w->os, DIR_OF_STORE, &so, &w->err);
+}
+
+static void
+world_release(struct world *w)
+{
+	target_free(w->target);
+	os_free(w->os);
+	sim_disk_free(w->disk);
+}
+
+static int
+make_topic(struct world *w, const char *name, const char *segment_bytes)
+{
+	struct admin_config config = {"internal.segment.bytes", segment_bytes};
+	struct admin_call c = {.op = ADMIN_CREATE_TOPIC,
+	    .topic = name,
+	    .count = 1,
+	    .replicas = -1,
+	    .configs = &config,
+	    .config_count = segment_bytes != NULL};
+
+	target_admin(w->target, &c);
+	if (target_wait(w->target, &c.call) == 0)
+		return 0;
+	w->err = c.call.err;
+	return -1;
+}
+
+/* One batch of one record, waiting for its sync. */
+struct sent {
+	struct produce_call call;
+	struct batch_builder builder;
+};
+
+static void
+send(struct world *w, struct sent *s, const char *topic)
+{
+	static const uint8_t value[100] = "x";
+	struct record rec = {
+	    .timestamp = 1, .key_size = -1, .value = value, .value_size = sizeof(value)};
+	struct batch b;
+
+	*s = (struct sent){.call = {.topic = topic, .acks = ACKS_ALL}};
+	batch_builder_init(&s->builder, CODEC_NONE, CODEC_LEVEL_DEFAULT);
+	batch_builder_add(&s->builder, &rec, &w->err);
+	batch_builder_finish(&s->builder, &b, &w->err);
+	s->call.bytes = (uint8_t *)(uintptr_t)b.bytes;
+	s->call.len = (size_t)b.size;
+	target_produce(w->target, &s->call);
+	batch_builder_release(&s->builder);
+}
+
+/* A write that fails after others, which were not synced yet, takes them along:
+ * nobody will ever sync that log. */
+static void
+test_failed_log(void)
+{
+	struct world w;
+	struct sent first, second;
+	struct call flush = {.done = NULL};
+
+	world_init(&w);
+	is_int(make_topic(&w, "t", NULL), 0, "a topic is made");
+	send(&w, &first, "t");
+	ok(!first.call.call.finished, "a batch waits for its sync");
+	fault_plan(w.os, &(struct fault_plan){.calls = FAULT_WRITES,
+	                     .at = 1,
+	                     .kind = FAULT_FAIL,
+	                     .sticky = true,
+	                     .error = EIO});
+	send(&w, &second, "t");
+	fault_plan(w.os, NULL);
+	target_flush(w.target, &flush);
+	target_wait(w.target, &flush);
+	target_wait(w.target, &second.call.call);
+	ok(second.call.call.err.code != 0, "a write that fails is told");
+	target_wait(w.target, &first.call.call);
+	ok(first.call.call.err.code != 0, "and what was not synced before it is not acknowledged");
+	world_release(&w);
+}
+
+/* More files than one sync takes: each batch waits for the sync that has it. */
+static void
+test_many_segments(void)
+{
+	enum { COUNT = 1500 };
+	struct world w;
+	struct sent *sent = calloc(COUNT, sizeof(*sent));
+	struct call flush = {.done = NULL};
+	struct sim_disk *image;
+	struct os *after;
+	struct store *s;
+	int64_t start, end = -1;
+	int failed = 0;
+
+	world_init(&w);
+	is_int(make_topic(&w, "t", "250"), 0, "a topic of tiny segments is made");
+	for (int i = 0; i < COUNT; i++)
+		send(&w, &sent[i], "t");
+	target_flush(w.target, &flush);
+	is_int(target_wait(w.target, &flush), 0, "all is synced");
+	for (int i = 0; i < COUNT; i++)
+		failed += !sent[i].call.call.finished || sent[i].call.call.err.code != 0;
+	is_int(failed, 0, "and acknowledged, before the flush is");
+	image = sim_crash(w.disk, 7);
+	after = sim_os_new(image, 2);
+	s = store_open(after, DIR_OF_STORE, &(struct store_options){.lock_wait_ms = 1000}, &w.err);
+	ok(s != NULL && store_bounds(s, "t", 0, &start, &end, &w.err) == 0 && end == COUNT,
+	    "and there after a power failure");
+	if (s != NULL)
+		store_free(s);
+	os_free(after);
+	sim_disk_free(image);
+	world_release(&w);
+	free(sent);
+}
+
+int
+main(void)
+{
+	test_failed_log();
+	test_many_segments();
+	return tap_done();
+}
