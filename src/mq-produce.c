@@ -55,8 +55,10 @@ is_of_record(const struct produce *p, const struct err *err)
 		return false;
 	if (err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
 		return p->framing.kind == FRAMING_JSON && (p->topic == NULL || p->partition < 0);
+	if (err->code == ERR_INVALID_TOPIC_EXCEPTION)
+		return p->topic == NULL;
 	return err->code == ERR_INVALID || err->code == ERR_TOO_LARGE ||
-	    err->code == ERR_MESSAGE_TOO_LARGE || err->code == ERR_INVALID_TOPIC_EXCEPTION;
+	    err->code == ERR_MESSAGE_TOO_LARGE;
 }
 
 /* --- acknowledgements ------------------------------------------------------ */
@@ -371,6 +373,8 @@ read_options(struct produce *p, struct err *err)
 	if (ts != NULL &&
 	    time_parse(ts, os_wall_ms(p->conn.os), TIME_NONE, &p->fixed_time) == -1)
 		return err_set(err, ERR_INVALID, "--ts: '%s' is no time: %s", ts, TIME_FORMS);
+	if (ts != NULL && p->fixed_time < 0)
+		return err_set(err, ERR_INVALID, "--ts: '%s' is before 1970", ts);
 	if (options_has(o, 'z') && read_codec(p, options_value(o, 'z'), err) == -1)
 		return -1;
 	if (options_has(o, 'B') && read_batch(p, options_value(o, 'B'), err) == -1)

@@ -336,6 +336,13 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	[ "$(mq-topics list)" = t ]
 }
 
+@test "records are not written to Kafka's own topics" {
+	mq-produce -t t <<<x
+	mq-consume -e -G g t >/dev/null
+	bad 69 "topic __consumer_offsets is Kafka's own" mq-produce -t __consumer_offsets -k k <<<x
+	bad 2 "__cluster_metadata is the metadata log" mq-produce -t __cluster_metadata <<<x
+}
+
 # --- batches -----------------------------------------------------------------
 
 @test "-z: every codec, at every level it has, gives the same records" {
@@ -508,6 +515,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	bad 2 '-w and -J exclude each other' mq-produce -t t -w -J
 	bad 2 '-J and -K exclude each other' mq-produce -t t -J -K:
 	bad 2 "-H: '=x' has no name" mq-produce -t t -H =x
+	bad 2 "--ts: '1969-12-31' is before 1970" mq-produce -t t --ts 1969-12-31
 	bad 2 "--ts: 'soon' is no time" mq-produce -t t --ts soon
 	bad 2 "'best' is not one of murmur2|crc32|fnv1a|rr|random" mq-produce -t t --partitioner best
 	bad 2 "-m: 'x' is not a time" mq-produce -t t -m x
@@ -535,6 +543,13 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 		[ "$(mq-dump-log "${size%=*}" | wc -l)" -ge 5 ]
 	done
 	MQ_BROKERS=x bad 2 'MQ_DIR and MQ_BROKERS are both set' mq-produce -t t
+}
+
+@test "brokers are refused in words, wherever they are named" {
+	bad 69 '-b names brokers, but this mq' mq-produce -b kafka:9092 -t t
+	bad 69 'bootstrap.servers (-X) names brokers' env -u MQ_DIR mq-produce -X bootstrap.servers=kafka -t t
+	bad 69 'MQ_BROKERS names brokers' env -u MQ_DIR MQ_BROKERS=kafka mq-produce -t t
+	bad 2 '-b and -d exclude each other' mq-produce -b kafka -d store -t t
 }
 
 @test "kcat's -P and -l are taken and ignored" {

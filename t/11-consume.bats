@@ -194,14 +194,14 @@ EOF
 
 @test "ranges and --tail where offsets have gaps" {
 	use_kafka_store
-	table mq-consume -t compact -ef '%o ' <<'EOF'
-|12 14 16 18 19 20 21 23 24 26 27 28 
--o 13..19|14 16 18 
--o 22|23 24 26 27 28 
--o -3|26 27 28 
---tail 1|28 
---tail 7|20 21 23 24 26 27 28 
---tail 99|12 14 16 18 19 20 21 23 24 26 27 28 
+	table mq-consume -t compact -ef '%o\n' <<'EOF'
+|12 14 16 18 19 20 21 23 24 26 27 28
+-o 13..19|14 16 18
+-o 22|23 24 26 27 28
+-o -3|26 27 28
+--tail 1|28
+--tail 7|20 21 23 24 26 27 28
+--tail 99|12 14 16 18 19 20 21 23 24 26 27 28
 EOF
 	# What was trimmed is gone; offsets below begin at what is there.
 	table mq-consume -t trimmed -ef '%o\n' -c 1 <<'EOF'
@@ -220,6 +220,9 @@ EOF
 @test "bad ranges, partitions and counts are usage errors" {
 	mq-produce -t t <<<x
 	bad 2 "-o: 'x' is no point" mq-consume -e t -o x
+	bad 2 "-o: unknown '-5m' (a time is written @-5m)" mq-consume -e t -o -5m
+	bad 2 "-o: unknown '2024-01-15' (a time is written @2024-01-15)" mq-consume -e t -o 2024-01-15
+	bad 2 "-o: unknown 'begining' (did you mean beginning?)" mq-consume -e t -o begining
 	bad 2 "ends before it begins" mq-consume -e t -o 5..3
 	bad 2 "-o: " mq-consume -e t -o @
 	bad 2 "-o: " mq-consume -e t -o @yesterday

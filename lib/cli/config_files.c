@@ -153,6 +153,10 @@ store_dir_choose(
 	     has_brokers = brokers != NULL && *brokers != '\0';
 
 	*d = (struct store_dir){.path = NULL};
+	if (option != NULL && options_has(o, 'b'))
+		return err_set(err, ERR_INVALID, "-b and -d exclude each other");
+	if (options_has(o, 'b'))
+		return brokers_refuse("-b", err);
 	if (option != NULL && *option == '\0')
 		return err_set(err, ERR_INVALID, "-d: an empty name");
 	if (option != NULL)

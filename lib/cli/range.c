@@ -25,7 +25,11 @@ static int
 point_unknown(const char *text, struct err *err)
 {
 	struct nearest n;
+	int64_t ms;
 
+	if (time_parse(text, 0, 0, &ms) == 0)
+		return err_set(
+		    err, ERR_INVALID, "-o: unknown '%s' (a time is written @%s)", text, text);
 	nearest_init(&n, text);
 	for (size_t i = 0; i < WORD_COUNT; i++)
 		nearest_try(&n, point_words[i].word);

@@ -4,7 +4,8 @@
 
 /* Rows that several tools share: one letter, one meaning. */
 #define ROW_DIR \
-	{'d', "dir", "DIR", "store directory (no daemon needed)", "Where", 0, 0, COMPLETE_DIR}
+	{'d', "dir", "DIR", "store directory (no daemon needed)", "Where", 0, 0, COMPLETE_DIR}, \
+	    {'b', "brokers", "HOST", "brokers", NULL, 0, OPTION_HIDDEN, 0} /* refused in words */
 #define ROW_TOPICS(text) {'t', "topic", "TOPIC", text, NULL, 0, OPTION_REPEAT, COMPLETE_TOPIC}
 #define ROW_PARTITIONS(verbs) \
 	{'p', "partition", "LIST", "partitions, such as 0,2-5 (-1: any)", NULL, verbs, \

@@ -312,6 +312,8 @@ topic_fetch(struct producer *p, const char *name, struct err *err)
 	else if (mc.topics[0].code != 0)
 		err_set(err, mc.topics[0].code, "topic %s: %s", name,
 		    err_name(mc.topics[0].code));
+	else if (mc.topics[0].internal)
+		err_set(err, ERR_REFUSED, "topic %s is Kafka's own; records are not written to it", name);
 	else
 		t = topic_new(p, &mc.topics[0], err);
 	arena_release(&arena);

@@ -42,7 +42,7 @@ bad() {
 	shift 2
 	try "$status_wanted" "$@" || return
 	if [ "${#stderr_lines[@]}" -ne 1 ] || [ -n "$output" ] ||
-		[[ ${stderr_lines[0]} != "${1##*/}: "*"$text"* ]]; then
+		[[ ${stderr_lines[0]} != mq*": "*"$text"* ]]; then
 		printf '%s: wanted one line with "%s"\nstdout: %s\nstderr: %s\n' "$*" "$text" \
 		    "$output" "$stderr"
 		return 1
