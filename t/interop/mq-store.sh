@@ -158,7 +158,7 @@ mq_state()
 		mq-topics describe -J
 		mq-groups describe -J
 	} | jq -cs '
-		def configs($t): [.[] | select(.config and .topic == $t) | {(.config): (.value | sub("^0$"; "0.0"))}] | add // {};
+		def configs($t): [.[] | select(.config and .topic == $t) | {(.config): (if .config == "min.cleanable.dirty.ratio" then .value | sub("^0$"; "0.0") else .value end)}] | add // {};
 		. as $all |
 		(map(select(.id)) | group_by(.topic)[] |
 			(.[0] as $t | {topic: $t.topic, id: $t.id, partitions: length, configs: ($all | configs($t.topic))}),
@@ -169,7 +169,13 @@ mq_state()
 
 kafka_state()
 {
-	kafka_java KafkaState "$1" | jq -c 'if .end then del(.stable, .maxTs, .maxTsOffset)
+	kafka_java KafkaState "$1" | state_of
+}
+
+# What mq_state would print, of KafkaState's output.
+state_of()
+{
+	jq -c 'if .end then del(.stable, .maxTs, .maxTsOffset)
 		elif .group then select(.offset) | {group, topic, partition, offset} else . end' | _state_sorted
 }
 
