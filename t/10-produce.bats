@@ -221,6 +221,10 @@ EOF
 	is '1 1\n1 2\n1 3'
 	echo '{"payload":"x"}' >in
 	bad 65 'in:1: no topic in the record, and no -t' mq-produce -J in
+	printf '{"payload":"x","topic":"%s"}\n' good 'a b' later >in
+	bad 65 "in:2: 'a b' is no name of a topic" mq-produce -J in
+	bad 3 "in:2: 'a b' is no name of a topic" mq-produce -E -J in
+	[ "$(mq-consume -e later)" = x ]
 }
 
 @test "-J: what is no record is named with line and byte" {

@@ -309,6 +309,8 @@ topic_fetch(struct producer *p, const char *name, struct err *err)
 	else if (mc.topics[0].code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
 		err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
 		    "no topic %s (auto.create.topics.enable is false)", name);
+	else if (mc.topics[0].code == ERR_INVALID_TOPIC_EXCEPTION)
+		err_set(err, ERR_INVALID_TOPIC_EXCEPTION, "'%s' is no name of a topic", name);
 	else if (mc.topics[0].code != 0)
 		err_set(err, mc.topics[0].code, "topic %s: %s", name,
 		    err_name(mc.topics[0].code));
