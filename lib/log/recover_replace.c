@@ -15,6 +15,13 @@ remove_name(struct mlog *log, const struct segment_name *n, struct err *err)
 	return 0;
 }
 
+static int
+sync_names(struct mlog *log, struct err *err)
+{
+	return os_sync_dir(log->os, log->dir) == -1 ?
+	    err_sys(err, errno, "%s: sync", log->dir) : 0;
+}
+
 /* What one .swap .log covers: up to the offset behind its last good batch. */
 static int
 swap_end(struct mlog *log, const struct segment_name *n, int64_t *end, struct err *err)
@@ -46,6 +53,7 @@ static int
 undo(struct mlog *log, const struct segment_names *names, bool *any, struct err *err)
 {
 	int64_t cleaned = INT64_MAX;
+	bool swaps = false;
 
 	for (size_t i = names->count; i > 0; i--) {
 		if (names->names[i - 1].state == SEGMENT_CLEANED)
@@ -56,15 +64,18 @@ undo(struct mlog *log, const struct segment_names *names, bool *any, struct err 
 			const struct segment_name *n = &names->names[i];
 			bool swap = n->state == SEGMENT_SWAP && n->base >= cleaned;
 
-			/* Every such .swap before the first .cleaned: a kill in
-			 * between must not make a .swap look whole. */
 			if (pass == 0 ? !swap :
 			    n->state != SEGMENT_DELETED && n->state != SEGMENT_CLEANED)
 				continue;
 			*any = true;
+			swaps = swaps || swap;
 			if (remove_name(log, n, err) == -1)
 				return -1;
 		}
+		/* Every such .swap before the first .cleaned, whatever comes in
+		 * between: it must not look whole. */
+		if (pass == 0 && swaps && sync_names(log, err) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -87,8 +98,8 @@ take_place(struct mlog *log, const struct segment_names *names, bool logs, struc
 		segment_name_path(new, log->dir, &plain);
 		if (os_rename(log->os, old, new) == -1)
 			return err_sys(err, errno, "%s", old);
-		if (logs && os_sync_dir(log->os, log->dir) == -1)
-			return err_sys(err, errno, "%s: sync", log->dir);
+		if (logs && sync_names(log, err) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -137,7 +148,7 @@ mlog_finish_replacement(struct mlog *log, struct segment_names *names, struct er
 	}
 	if (!any && !swaps)
 		return 0;
-	if (os_sync_dir(log->os, log->dir) == -1)
-		return err_sys(err, errno, "%s: sync", log->dir);
+	if (sync_names(log, err) == -1)
+		return -1;
 	return segment_names_read(names, log->os, log->dir, err);
 }

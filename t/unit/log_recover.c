@@ -458,6 +458,57 @@ test_replacements(void)
 	buf_release(&merged);
 }
 
+/* The power fails in the middle of a replacement, and again while that is undone:
+ * of what was removed by then, only the .cleaned stays so. */
+static void
+test_undone_twice(void)
+{
+	struct buf merged = BUF_INIT;
+	int wrong = 0;
+	uint64_t n;
+
+	for (n = 1;; n++) {
+		struct sim_disk *old;
+		struct sim_choice *choices;
+		struct sim_pending op;
+		struct world w;
+		int64_t next;
+		bool fired;
+
+		make_replaceable(&w, &merged);
+		must_write(&w, 6, ".log.swap", merged.data + 600, merged.len - 600);
+		must_write(&w, 0, ".log.cleaned", merged.data, 400);
+		os_sync_dir(w.os, DIR_OF_LOG);
+		w.os = fault_new(w.os);
+		fault_plan(w.os, &(struct fault_plan){
+		    .calls = FAULT_WRITES, .at = n, .kind = FAULT_DIE_AFTER});
+		w.open = mlog_open(&w.log, w.os, DIR_OF_LOG, &w.config,
+		    &(struct mlog_open_args){.how = MLOG_RECOVER, .recovery_point = 18}, &w.err) == 0;
+		fired = fault_fired(w.os) > 0;
+		world_close(&w);
+		choices = calloc(sim_pending_count(w.disk) + 1, sizeof(*choices));
+		for (size_t i = 0; i < sim_pending_count(w.disk); i++) {
+			sim_pending_at(w.disk, i, &op);
+			if (op.kind == SIM_REMOVE && strstr(op.name, ".swap") != NULL)
+				choices[i].fate = SIM_LOSE;
+		}
+		old = w.disk;
+		os_free(w.os);
+		world_boot(&w, sim_crash_with(old, choices));
+		sim_disk_free(old);
+		free(choices);
+		wrong += world_recover(&w, 18) == -1 || count_batches(&w, 0, &next, NULL) != 9;
+		world_close(&w);
+		os_free(w.os);
+		sim_disk_free(w.disk);
+		if (!fired)
+			break;
+	}
+	is_int(wrong, 0, "struck again at each of %d calls while it is undone, it stays undone",
+	    (int)n - 1);
+	buf_release(&merged);
+}
+
 static void
 test_foreign_files(void)
 {
@@ -520,6 +571,7 @@ main(void)
 	test_crashes();
 	test_killed_recovery();
 	test_replacements();
+	test_undone_twice();
 	test_foreign_files();
 	test_epochs_rebuilt();
 	return tap_done();
