@@ -117,18 +117,6 @@ has_log(const struct segment_names *names, int64_t base)
 	return false;
 }
 
-/* An index whose .log is gone belongs to nothing (Kafka removes it too). */
-static int
-remove_orphan(struct mlog *log, const struct segment_name *n, struct err *err)
-{
-	char path[LOG_PATH_MAX];
-
-	segment_name_path(path, log->dir, n);
-	if (os_remove(log->os, path) == -1 && errno != ENOENT)
-		return err_sys(err, errno, "%s: remove", path);
-	return 0;
-}
-
 static int
 take_names(struct mlog *log, const struct segment_names *names, struct err *err)
 {
@@ -146,7 +134,8 @@ take_names(struct mlog *log, const struct segment_names *names, struct err *err)
 			if (mlog_push_segment(log, n->base, err) == -1)
 				return -1;
 		} else if (n->base != last_log && !has_log(names, n->base)) {
-			if (remove_orphan(log, n, err) == -1)
+			/* It belongs to nothing (Kafka removes it too). */
+			if (segment_name_remove(log->os, log->dir, n, err) == -1)
 				return -1;
 		}
 	}

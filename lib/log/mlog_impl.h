@@ -56,6 +56,12 @@ void mlog_note_synced(struct mlog *log, int64_t end_offset);
  * one. */
 int mlog_refresh(struct mlog *log, struct err *err);
 
+/* Makes durable which names there are. */
+int mlog_sync_names(struct mlog *log, struct err *err);
+
+/* Removes the snapshots at or above `from`, which say nothing of what is left. */
+int mlog_remove_snapshots(struct mlog *log, int64_t from, struct err *err);
+
 /* Number of the segment that holds `offset`: the last with base <= offset, or 0. */
 size_t mlog_segment_of(const struct mlog *log, int64_t offset);
 

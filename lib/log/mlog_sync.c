@@ -36,6 +36,13 @@ mlog_sync_segment(struct mlog *log, size_t i, struct err *err)
 }
 
 int
+mlog_sync_names(struct mlog *log, struct err *err)
+{
+	return os_sync_dir(log->os, log->dir) == -1 ?
+	    err_sys(err, errno, "%s: sync", log->dir) : 0;
+}
+
+int
 mlog_sync(struct mlog *log, struct err *err)
 {
 	struct segment *s = mlog_active(log);

@@ -12,31 +12,19 @@ remove_segment(struct mlog *log, size_t i, struct err *err)
 	return segment_remove(log->os, log->dir, base, err);
 }
 
-/* Snapshots in [from, to) say nothing of the log that is left. */
-static int
-remove_snapshots(struct mlog *log, int64_t from, int64_t to, struct err *err)
+int
+mlog_remove_snapshots(struct mlog *log, int64_t from, struct err *err)
 {
 	struct segment_names names = {0};
-	char path[LOG_PATH_MAX];
 	int r = segment_names_read(&names, log->os, log->dir, err);
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const struct segment_name *n = &names.names[i];
-		if (n->kind != SEGMENT_SNAPSHOT || n->base < from || n->base >= to)
-			continue;
-		segment_name_path(path, log->dir, n);
-		if (os_remove(log->os, path) == -1 && errno != ENOENT)
-			r = err_sys(err, errno, "%s: remove", path);
+		if (n->kind == SEGMENT_SNAPSHOT && n->base >= from)
+			r = segment_name_remove(log->os, log->dir, n, err);
 	}
 	segment_names_release(&names);
 	return r;
-}
-
-static int
-sync_names(struct mlog *log, struct err *err)
-{
-	return os_sync_dir(log->os, log->dir) == -1 ?
-	    err_sys(err, errno, "%s: sync", log->dir) : 0;
 }
 
 static void
@@ -100,8 +88,8 @@ truncate_at(struct mlog *log, int64_t offset, struct err *err)
 	log->tail.synced_offset = synced < t.end_offset ? synced : t.end_offset;
 	epochs_truncate_end(&log->epochs, t.end_offset);
 	forget_producers(log);
-	if (remove_snapshots(log, t.end_offset + 1, INT64_MAX, err) == -1 ||
-	    sync_names(log, err) == -1)
+	if (mlog_remove_snapshots(log, t.end_offset + 1, err) == -1 ||
+	    mlog_sync_names(log, err) == -1)
 		return -1;
 	return mlog_sync(log, err) == -1 || segment_sync(s, err) == -1 ? -1 : 0;
 }
@@ -132,7 +120,7 @@ restart_at(struct mlog *log, int64_t offset, struct err *err)
 		if (remove_segment(log, log->segment_count - 1, err) == -1)
 			return -1;
 	}
-	if (remove_snapshots(log, 0, INT64_MAX, err) == -1 || mlog_begin(log, offset, err) == -1)
+	if (mlog_remove_snapshots(log, 0, err) == -1 || mlog_begin(log, offset, err) == -1)
 		return -1;
 	epochs_truncate_end(&log->epochs, 0);
 	producers_clear(&log->producers, offset);

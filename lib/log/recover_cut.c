@@ -142,26 +142,6 @@ drop_later(struct mlog *log, size_t i, struct err *err)
 	return segment_remove(log->os, log->dir, base, err);
 }
 
-/* Snapshots of what no longer is. */
-static int
-drop_snapshots(struct mlog *log, int64_t above, struct err *err)
-{
-	struct segment_names names = {0};
-	char path[LOG_PATH_MAX];
-	int r = segment_names_read(&names, log->os, log->dir, err);
-
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		const struct segment_name *n = &names.names[i];
-		if (n->kind != SEGMENT_SNAPSHOT || n->state != SEGMENT_PLAIN || n->base <= above)
-			continue;
-		segment_name_path(path, log->dir, n);
-		if (os_remove(log->os, path) == -1 && errno != ENOENT)
-			r = err_sys(err, errno, "%s: remove", path);
-	}
-	segment_names_release(&names);
-	return r;
-}
-
 int
 mlog_cut(struct mlog *log, size_t at, int64_t position, int64_t offset, bool good_behind,
     struct err *err)
@@ -182,10 +162,8 @@ mlog_cut(struct mlog *log, size_t at, int64_t position, int64_t offset, bool goo
 		if (drop_later(log, log->segment_count - 1, err) == -1)
 			return -1;
 	}
-	if (drop_snapshots(log, offset, err) == -1)
+	if (mlog_remove_snapshots(log, offset + 1, err) == -1 || mlog_sync_names(log, err) == -1)
 		return -1;
-	if (os_sync_dir(log->os, log->dir) == -1)
-		return err_sys(err, errno, "%s: sync", log->dir);
 	if (os_truncate(log->os, s->log_fd, position) == -1)
 		return err_sys(err, errno, "%s/%020lld.log: truncate to %lld bytes",
 		    segment_dir_name(log->dir), (long long)s->base, (long long)position);

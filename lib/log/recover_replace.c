@@ -4,24 +4,6 @@
 
 #include "log/mlog_impl.h"
 
-static int
-remove_name(struct mlog *log, const struct segment_name *n, struct err *err)
-{
-	char path[LOG_PATH_MAX];
-
-	segment_name_path(path, log->dir, n);
-	if (os_remove(log->os, path) == -1 && errno != ENOENT)
-		return err_sys(err, errno, "%s: remove", path);
-	return 0;
-}
-
-static int
-sync_names(struct mlog *log, struct err *err)
-{
-	return os_sync_dir(log->os, log->dir) == -1 ?
-	    err_sys(err, errno, "%s: sync", log->dir) : 0;
-}
-
 /* What one .swap .log covers: up to the offset behind its last good batch. */
 static int
 swap_end(struct mlog *log, const struct segment_name *n, int64_t *end, struct err *err)
@@ -69,12 +51,12 @@ undo(struct mlog *log, const struct segment_names *names, bool *any, struct err 
 				continue;
 			*any = true;
 			swaps = swaps || swap;
-			if (remove_name(log, n, err) == -1)
+			if (segment_name_remove(log->os, log->dir, n, err) == -1)
 				return -1;
 		}
 		/* Every such .swap before the first .cleaned, whatever comes in
 		 * between: it must not look whole. */
-		if (pass == 0 && swaps && sync_names(log, err) == -1)
+		if (pass == 0 && swaps && mlog_sync_names(log, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -98,7 +80,7 @@ take_place(struct mlog *log, const struct segment_names *names, bool logs, struc
 		segment_name_path(new, log->dir, &plain);
 		if (os_rename(log->os, old, new) == -1)
 			return err_sys(err, errno, "%s", old);
-		if (logs && sync_names(log, err) == -1)
+		if (logs && mlog_sync_names(log, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -122,7 +104,7 @@ finish(struct mlog *log, const struct segment_names *names, struct err *err)
 	for (size_t i = 0; i < names->count; i++) {
 		const struct segment_name *n = &names->names[i];
 		if (n->state == SEGMENT_PLAIN && n->base >= from && n->base < to &&
-		    remove_name(log, n, err) == -1)
+		    segment_name_remove(log->os, log->dir, n, err) == -1)
 			return -1;
 	}
 	return take_place(log, names, true, err) == -1 ||
@@ -148,7 +130,7 @@ mlog_finish_replacement(struct mlog *log, struct segment_names *names, struct er
 	}
 	if (!any && !swaps)
 		return 0;
-	if (sync_names(log, err) == -1)
+	if (mlog_sync_names(log, err) == -1)
 		return -1;
 	return segment_names_read(names, log->os, log->dir, err);
 }

@@ -9,18 +9,16 @@ static int
 delete_first(struct mlog *log, struct mlog_retained *out, struct err *err)
 {
 	struct segment *s = log->segments[0];
-	int64_t base = s->base, size;
-	char path[LOG_PATH_MAX];
+	struct segment_name snapshot = {s->base, SEGMENT_SNAPSHOT, SEGMENT_PLAIN};
+	int64_t size;
 
 	if (segment_stat(s, err) == -1)
 		return -1;
 	size = s->size;
 	mlog_drop_segment(log, 0);
-	if (segment_remove(log->os, log->dir, base, err) == -1)
+	if (segment_remove(log->os, log->dir, snapshot.base, err) == -1 ||
+	    segment_name_remove(log->os, log->dir, &snapshot, err) == -1)
 		return -1;
-	segment_path(path, log->dir, base, segment_suffix(SEGMENT_SNAPSHOT));
-	if (os_remove(log->os, path) == -1 && errno != ENOENT)
-		return err_sys(err, errno, "%s: remove", path);
 	out->segments++;
 	out->bytes += size;
 	return 0;
@@ -125,8 +123,7 @@ settle(struct mlog *log, struct err *err)
 	epochs_truncate_start(&log->epochs, log->start_offset);
 	if (epochs_write(&log->epochs, log->os, log->dir, err) == -1)
 		return -1;
-	return os_sync_dir(log->os, log->dir) == -1 ?
-	    err_sys(err, errno, "%s: sync", log->dir) : 0;
+	return mlog_sync_names(log, err);
 }
 
 int

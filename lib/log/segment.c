@@ -323,12 +323,11 @@ segment_remove(struct os *os, const char *dir, int64_t base, struct err *err)
 	/* The .log goes first: what is left without it is cleared away later. */
 	static const enum segment_kind kinds[] = {
 	    SEGMENT_LOG, SEGMENT_INDEX, SEGMENT_TIME, SEGMENT_TXN};
-	char path[LOG_PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		segment_path(path, dir, base, segment_suffix(kinds[i]));
-		if (os_remove(os, path) == -1 && errno != ENOENT)
-			return err_sys(err, errno, "%s: remove", path);
+		struct segment_name n = {base, kinds[i], SEGMENT_PLAIN};
+		if (segment_name_remove(os, dir, &n, err) == -1)
+			return -1;
 	}
 	return 0;
 }

@@ -40,6 +40,10 @@ void segment_path(char path[LOG_PATH_MAX], const char *dir, int64_t base, const 
 /* The path of a name. */
 void segment_name_path(char path[LOG_PATH_MAX], const char *dir, const struct segment_name *n);
 
+/* Removes the file, if it is there. */
+int segment_name_remove(struct os *os, const char *dir, const struct segment_name *n,
+    struct err *err);
+
 /* 0, or -1: not one of ours. */
 int segment_name_parse(const char *name, struct segment_name *out);
 

@@ -52,6 +52,15 @@ segment_name_path(char path[LOG_PATH_MAX], const char *dir, const struct segment
 	segment_path(path, dir, n->base, suffix);
 }
 
+int
+segment_name_remove(struct os *os, const char *dir, const struct segment_name *n, struct err *err)
+{
+	char path[LOG_PATH_MAX];
+
+	segment_name_path(path, dir, n);
+	return os_remove(os, path) == -1 && errno != ENOENT ? err_sys(err, errno, "%s: remove", path) : 0;
+}
+
 /* Twenty digits that fit an offset. */
 static int
 parse_base(const char *name, int64_t *base)
