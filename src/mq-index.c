@@ -116,14 +116,14 @@ rebuild(struct task *t, const struct segments *s, struct err *err)
 	bool dry = options_has(t->options, 'n');
 	int64_t interval = t->interval != -1 ? t->interval
 	                                     : config_of(t, s->dir).index_interval_bytes;
-	struct index_lock lock;
+	struct partition_lock lock;
 	int rc;
 
 	if (!dry && index_lock(&lock, t->os, s->dir, t->wait_ms, err) == -1)
 		return -1;
 	rc = index_rebuild(s, interval, dry, &t->print, &t->damaged, err);
 	if (!dry)
-		index_unlock(&lock);
+		partition_unlock_replaced(&lock);
 	return rc;
 }
 

@@ -219,7 +219,7 @@ bad() {
 	run mq-index rebuild -m 0.05 -d copy segments
 	kill "$holder"
 	[ "$status" -eq 75 ]
-	[[ $output == "mq-index: $PWD/copy/.lock: locked by another process for 50 ms (-m)" ]]
+	[[ $output == "mq-index: $PWD/copy/.lock: locked by another process for 50 ms: a daemon has the store (-m: wait longer)" ]]
 	run mq-index rebuild -m 5 -d copy segments
 	[ "$status" -eq 0 ]
 	[ ! -e copy/segments-0/mq.lock ]

@@ -16,6 +16,7 @@
 #include "cli/places.h"
 #include "cli/print.h"
 #include "log/segment.h"
+#include "store/locks.h"
 
 /* A partition's directory, or one segment of it. */
 struct segments {
@@ -57,17 +58,8 @@ int index_lookup(const struct segments *s, const struct point *at, struct print 
 
 /* Keeps writers away from a partition that lies in a store, by the store's own
  * protocol; elsewhere there is nobody to keep away. Waits at most `wait_ms`
- * (ERR_BUSY). */
-struct index_lock {
-	struct os *os;
-	int store_fd, partition_fd; /* -1: not open */
-	bool locked;
-	char *path;                 /* of mq.lock; owned */
-};
-
-int index_lock(struct index_lock *l, struct os *os, const char *dir, int64_t wait_ms,
+ * (ERR_BUSY). Ends with partition_unlock_replaced. */
+int index_lock(struct partition_lock *l, struct os *os, const char *dir, int64_t wait_ms,
     struct err *err);
-/* Also makes processes that have the partition open look at its files anew. */
-void index_unlock(struct index_lock *l);
 
 #endif

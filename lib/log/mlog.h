@@ -145,7 +145,9 @@ int mlog_append(struct mlog *log, uint8_t *bytes, size_t len, int32_t leader_epo
     struct mlog_appended *out, struct err *err);
 
 /* As mlog_append for a follower or mirror: the batch keeps offset, epoch and
- * time; base offset must be at or above the end. */
+ * time; base offset must be at or above the end. For a log with one writer: a
+ * segment that begins behind a gap is not under the name at which another would
+ * look for it, if this one is killed before it has told its tail. */
 int mlog_append_as_is(struct mlog *log, const uint8_t *bytes, size_t len,
     struct mlog_appended *out, struct err *err);
 

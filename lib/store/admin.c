@@ -269,6 +269,7 @@ find_dead(void *ctx, const char *name)
 static int
 remove_dead(struct store *s, const struct dead *d, struct err *err)
 {
+	struct lock_wait w = store_wait(s);
 	char path[STORE_PATH_MAX], gone[STORE_PATH_MAX];
 	struct uuid id;
 	int fd, ret;
@@ -284,7 +285,7 @@ remove_dead(struct store *s, const struct dead *d, struct err *err)
 	fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: open", path);
-	ret = lock_wait(s, fd, OS_LOCK_EXCLUSIVE, path, err);
+	ret = lock_file(&w, fd, OS_LOCK_EXCLUSIVE, path, LOCK_HOLDER_PARTITION, err);
 	if (ret == 0)
 		ret = partition_put_away(s, d->topic, d->number, &id, gone, err);
 	os_close(s->os, fd);

@@ -1,88 +1,94 @@
 /* The sharing protocol: who may write now. See share/doc/format.md section 2. */
+#include "store/locks.h"
+
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "store/store_impl.h"
 
 /* A wait looks again after 1, 2, 4 and then every 8 ms. */
 #define LOCK_SLEEP_MAX_MS 8
 
-struct wait {
-	int64_t until_ns; /* -1: without limit */
+struct pause {
+	const struct lock_wait *w;
+	int64_t until_ns;
 	int sleep_ms;
 };
 
 static void
-wait_begin(struct wait *w, struct store *s)
+pause_begin(struct pause *p, const struct lock_wait *w)
 {
-	w->sleep_ms = 1;
-	w->until_ns = s->options.lock_wait_ms < 0
-	                  ? -1
-	                  : os_mono_ns(s->os) + s->options.lock_wait_ms * 1000000;
+	*p = (struct pause){.w = w, .sleep_ms = 1};
+	p->until_ns = w->most_ms < 0 ? INT64_MAX : os_mono_ns(w->os) + w->most_ms * 1000000;
 }
 
 /* Sleeps a little; -1 when the time is over. */
 static int
-wait_more(struct wait *w, struct store *s)
+pause_more(struct pause *p, const char *path, const char *holder, struct err *err)
 {
-	if (w->until_ns >= 0 && os_mono_ns(s->os) >= w->until_ns)
-		return -1;
-	os_sleep_ms(s->os, w->sleep_ms);
-	if (w->sleep_ms < LOCK_SLEEP_MAX_MS)
-		w->sleep_ms *= 2;
+	if (os_mono_ns(p->w->os) >= p->until_ns)
+		return err_set(err, ERR_BUSY,
+		    "%s: locked by another process for %lld ms: %s (-m: wait longer)", path,
+		    (long long)p->w->most_ms, holder);
+	os_sleep_ms(p->w->os, p->sleep_ms);
+	if (p->sleep_ms < LOCK_SLEEP_MAX_MS)
+		p->sleep_ms *= 2;
 	return 0;
 }
 
 int
-lock_wait(struct store *s, int fd, enum os_lock_kind kind, const char *what, struct err *err)
+lock_file(const struct lock_wait *w, int fd, enum os_lock_kind kind, const char *path,
+    const char *holder, struct err *err)
 {
-	struct wait w;
+	struct pause p;
 
-	if (os_lock(s->os, fd, kind) == 0)
+	if (os_lock(w->os, fd, kind) == 0)
 		return 0;
-	wait_begin(&w, s);
+	pause_begin(&p, w);
 	do {
 		if (errno != EAGAIN)
-			return err_sys(err, errno, "%s: lock", what);
-		if (wait_more(&w, s) == -1)
-			return err_set(err, ERR_BUSY, "%s: locked by another process for %lld ms", what,
-			    (long long)s->options.lock_wait_ms);
-	} while (os_lock(s->os, fd, kind) == -1);
+			return err_sys(err, errno, "%s: lock", path);
+		if (pause_more(&p, path, holder, err) == -1)
+			return -1;
+	} while (os_lock(w->os, fd, kind) == -1);
 	return 0;
 }
 
-/* A daemon that is coming, or here, holds a lock on this file; without looking
- * at it a busy store would never let the daemon in. 1: it does. */
+/* 1: a daemon is coming, or here. It holds a lock on this file. */
 static int
-daemon_is_coming(struct store *s, struct err *err)
+daemon_is_coming(struct os *os, const char *path, struct err *err)
 {
-	char path[STORE_PATH_MAX];
 	struct os_stat st;
 	int fd, ret;
 
-	if (store_path(s, path, "mqd.starting", err) == -1)
-		return -1;
-	if (os_stat_path(s->os, path, &st) == -1)
+	if (os_stat_path(os, path, &st) == -1)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: stat", path);
-	fd = os_open(s->os, path, OS_READ);
+	fd = os_open(os, path, OS_READ);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: open", path);
-	ret = os_lock(s->os, fd, OS_LOCK_SHARED) == 0 ? 0 : 1;
-	os_close(s->os, fd);
+	ret = os_lock(os, fd, OS_LOCK_SHARED) == 0 ? 0 : 1;
+	os_close(os, fd);
 	return ret;
 }
 
-static int
-no_daemon(struct store *s, struct err *err)
+int
+lock_no_daemon(const struct lock_wait *w, const char *store, struct err *err)
 {
-	struct wait w;
+	char path[STORE_PATH_MAX];
+	struct pause p;
 	int ret;
 
-	wait_begin(&w, s);
-	while ((ret = daemon_is_coming(s, err)) == 1)
-		if (wait_more(&w, s) == -1)
-			return err_set(err, ERR_BUSY, "%s: a daemon has the store", s->dir);
+	if (snprintf(path, sizeof(path), "%s/mqd.starting", store) >= (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "%s: the path is too long", store);
+	pause_begin(&p, w);
+	while ((ret = daemon_is_coming(w->os, path, err)) == 1)
+		if (pause_more(&p, path, LOCK_HOLDER_STORE, err) == -1)
+			return -1;
 	return ret;
 }
+
+/* --- a store's own ----------------------------------------------------------------- */
 
 static int
 open_lock_file(struct store *s, struct err *err)
@@ -154,13 +160,67 @@ store_remove_marker(struct store *s, struct err *err)
 int
 store_lock(struct store *s, struct err *err)
 {
-	if (check_writable(s, err) == -1 || no_daemon(s, err) == -1)
+	struct lock_wait w = store_wait(s);
+	char path[STORE_PATH_MAX];
+
+	if (check_writable(s, err) == -1 || lock_no_daemon(&w, s->dir, err) == -1 ||
+	    store_path(s, path, ".lock", err) == -1)
 		return -1;
-	return lock_wait(s, s->lock_fd, OS_LOCK_SHARED, s->dir, err);
+	return lock_file(&w, s->lock_fd, OS_LOCK_SHARED, path, LOCK_HOLDER_STORE, err);
 }
 
 void
 store_unlock(struct store *s)
 {
 	(void)os_lock(s->os, s->lock_fd, OS_UNLOCK);
+}
+
+/* --- a partition's, from outside --------------------------------------------------- */
+
+static int
+open_and_lock(const struct lock_wait *w, const char *path, enum os_lock_kind kind,
+    const char *holder, int *fd, struct err *err)
+{
+	*fd = os_open(w->os, path, OS_WRITE | OS_CREATE);
+	if (*fd == -1)
+		return err_sys(err, errno, "%s", path);
+	return lock_file(w, *fd, kind, path, holder, err);
+}
+
+int
+partition_lock(struct partition_lock *l, const struct lock_wait *w, const char *store,
+    const char *partition, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+
+	*l = (struct partition_lock){.os = w->os, .store_fd = -1, .partition_fd = -1};
+	if (asprintf(&l->path, "%s/mq.lock", partition) == -1) {
+		l->path = NULL;
+		return err_nomem(err);
+	}
+	if (lock_no_daemon(w, store, err) == -1)
+		goto fail;
+	snprintf(path, sizeof(path), "%s/.lock", store);
+	if (open_and_lock(w, path, OS_LOCK_SHARED, LOCK_HOLDER_STORE, &l->store_fd, err) == -1 ||
+	    open_and_lock(w, l->path, OS_LOCK_EXCLUSIVE, LOCK_HOLDER_PARTITION, &l->partition_fd,
+	        err) == -1)
+		goto fail;
+	l->locked = true;
+	return 0;
+fail:
+	partition_unlock_replaced(l);
+	return -1;
+}
+
+void
+partition_unlock_replaced(struct partition_lock *l)
+{
+	if (l->locked)
+		(void)os_remove(l->os, l->path);
+	if (l->partition_fd != -1)
+		os_close(l->os, l->partition_fd);
+	if (l->store_fd != -1)
+		os_close(l->os, l->store_fd);
+	free(l->path);
+	*l = (struct partition_lock){.os = l->os, .store_fd = -1, .partition_fd = -1};
 }

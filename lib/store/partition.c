@@ -278,6 +278,7 @@ open_lock(struct store *s, struct store_partition *p, struct err *err)
 static int
 lock_once(struct store *s, struct store_partition *p, struct err *err)
 {
+	struct lock_wait w = store_wait(s);
 	char path[STORE_PATH_MAX];
 	struct os_stat st;
 
@@ -289,9 +290,9 @@ lock_once(struct store *s, struct store_partition *p, struct err *err)
 			return ret;
 		}
 	}
-	if (lock_wait(s, p->lock_fd, OS_LOCK_EXCLUSIVE, p->dir, err) == -1)
-		return -1;
 	snprintf(path, sizeof(path), "%s/mq.lock", p->dir);
+	if (lock_file(&w, p->lock_fd, OS_LOCK_EXCLUSIVE, path, LOCK_HOLDER_PARTITION, err) == -1)
+		return -1;
 	if (os_stat_path(s->os, path, &st) == 0 && st.inode == p->lock_inode) {
 		p->locked = true;
 		return 0;

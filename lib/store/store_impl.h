@@ -12,6 +12,7 @@
 #define STORE_STORE_IMPL_H
 
 #include "log/checkpoint.h"
+#include "store/locks.h"
 #include "store/records.h"
 #include "store/store.h"
 
@@ -134,8 +135,12 @@ void store_unlock(struct store *s);
 /* With it held and the metadata read: no clean stop's marker stays. */
 int store_remove_marker(struct store *s, struct err *err);
 
-/* Waits for an exclusive lock on a descriptor; `what` is for the message. */
-int lock_wait(struct store *s, int fd, enum os_lock_kind kind, const char *what, struct err *err);
+/* How long to wait for a lock. */
+static inline struct lock_wait
+store_wait(const struct store *s)
+{
+	return (struct lock_wait){.os = s->os, .most_ms = s->options.lock_wait_ms};
+}
 
 /* --- partition.c --------------------------------------------------------------- */
 
