@@ -194,12 +194,11 @@ find_configs(struct store_target *st, struct admin_call *c)
 		return err_nomem(&c->call.err);
 	for (size_t i = 0; i < count; i++) {
 		const struct topic_config *tc = &topic_configs[i];
-		const char *set = image_config(im, 2, c->topic, tc->name);
-		const char *broker = image_config(im, 4, "", tc->name);
-		const char *value = set != NULL ? set : broker != NULL ? broker : tc->default_text;
+		bool is_set;
+		const char *value = topic_config_value(im, c->topic, tc->name, &is_set);
 
 		list[i] = (struct admin_found_config){
-		    .name = tc->name, .is_default = set == NULL, .help = tc->help};
+		    .name = tc->name, .is_default = !is_set, .help = tc->help};
 		if (add_found(c, &list[i], value) == -1)
 			return -1;
 	}

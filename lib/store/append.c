@@ -305,9 +305,9 @@ store_is_synced(struct store *s, const char *topic, int32_t partition, int64_t o
 	struct store_partition *p = map_get(&s->partitions, key,
 	    partition_key(key, topic, partition));
 
-	if (p == NULL || !p->log_open || p->log.tail.synced_offset >= offset)
+	if (p == NULL || (p->log_open ? p->log.tail.synced_offset >= offset : !p->owed))
 		return 1;
-	if (p->log.failed)
+	if (partition_has_failed(p))
 		return err_set(err, ERR_KAFKA_STORAGE_ERROR,
 		    "%s: a write or sync failed before offset %lld was synced", p->dir,
 		    (long long)offset);

@@ -1,11 +1,13 @@
-/* Tests of the store target: what is acknowledged was synced, itself. */
+/* Tests of the store target: what is acknowledged was synced, itself; what topics
+ * are told to have. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/target.h"
 #include "os/os_fault.h"
 #include "os/os_sim.h"
-#include "store/store.h"
+#include "store/store_impl.h"
 #include "tap.h"
 
 #define DIR_OF_STORE "store"
@@ -145,9 +147,65 @@ test_many_segments(void)
 	free(sent);
 }
 
+/* A default of the broker's, under its own name, as Kafka's tools set it for a
+ * cluster. */
+static void
+set_broker_default(struct world *w, const char *name, const char *value)
+{
+	struct os *os = sim_os_new(w->disk, 3);
+	struct store_options so;
+	struct config_record r;
+	struct change c;
+	struct store *s;
+
+	store_options_default(&so);
+	s = store_open(os, DIR_OF_STORE, &so, &w->err);
+	wire_init(&wire_config_record, &r);
+	r.resource_type = 4;
+	r.resource_name = wire_str_of("");
+	r.name = wire_str_of(name);
+	r.value = wire_str_of(value);
+	if (s != NULL && change_begin(&c, s, &w->err) == 0) {
+		ok(change_add(&c, &wire_config_record, 0, &r, &w->err) == 0 &&
+		    change_commit(&c, &w->err) == 0, "a broker's default is set");
+		change_end(&c);
+	}
+	store_free(s);
+	os_free(os);
+}
+
+static void
+test_configs(void)
+{
+	struct world w;
+	struct arena arena;
+	struct admin_call c = {.op = ADMIN_CONFIGS, .topic = "t", .arena = &arena};
+	const char *value = "none";
+	bool is_default = false;
+
+	world_init(&w);
+	make_topic(&w, "t", NULL);
+	set_broker_default(&w, "log.retention.ms", "1234");
+	sim_advance_ms(w.disk, 2000);
+	arena_init(&arena, 1 << 20);
+	target_admin(w.target, &c);
+	is_int(target_wait(w.target, &c.call), 0, "configs are found");
+	for (size_t i = 0; i < c.found_config_count; i++) {
+		if (strcmp(c.found_configs[i].name, "retention.ms") == 0) {
+			value = c.found_configs[i].value;
+			is_default = c.found_configs[i].is_default;
+		}
+	}
+	is_str(value, "1234", "a topic shows the broker's default, whose name is log.retention.ms");
+	ok(is_default, "as one that is not its own");
+	arena_release(&arena);
+	world_release(&w);
+}
+
 int
 main(void)
 {
+	test_configs();
 	test_failed_log();
 	test_many_segments();
 	return tap_done();
