@@ -66,7 +66,7 @@ interop: deps all
 	t/run -j $(JOBS) interop interop-full
 fuzz: deps
 	t/run -t 0 -v fuzzing
-soak: deps all
+soak: deps all $(SHIMS)
 	t/run -t 0 soak
 bench: all $(BENCH)
 	t/run -t 0 -v -j 1 bench
