@@ -14,7 +14,6 @@ struct source {
 	struct store_target *st;
 	struct reader *reader; /* NULL while the partition has no directory */
 	int64_t at;            /* where the reader stands; -1: nowhere yet */
-	int64_t dry; /* an end below which the reader found nothing more; -1 */
 	struct aborted_txn *aborted; /* malloc'd by the reader */
 	struct os_watch watch;
 	bool watched;
@@ -40,7 +39,7 @@ source_of(struct store_target *st, struct fetch_part *p, struct err *err)
 			return NULL;
 		}
 		s->st = st;
-		s->at = s->dry = -1;
+		s->at = -1;
 		s->watch = (struct os_watch){.changed = changed, .ctx = s};
 		p->backend = s;
 	}
@@ -109,14 +108,30 @@ look(struct store_target *st, struct fetch_part *p, enum target_isolation isolat
 	if (look_at_bounds(s, p, isolation, err) == -1)
 		return -1;
 	/* Below the start there is an error to give, above the end nothing. */
-	p->ready = p->offset < p->end && p->end != s->dry;
+	p->ready = p->offset < p->end;
 	return 0;
+}
+
+/* The next batch below the end that the fetch saw. As reader_next. */
+static int
+take(struct source *s, struct fetch_part *p, struct batch *b, struct err *err)
+{
+	int got;
+
+	if (s->at != p->offset && reader_seek(s->reader, p->offset, err) == -1)
+		return -1;
+	do {
+		got = reader_next(s->reader, b, err);
+	} while (got == 1 && batch_next_offset(b) <= p->offset);
+	s->at = got == 1 ? -1 : p->offset;
+	return got == 1 && b->base_offset >= p->end ? 0 : got;
 }
 
 int
 store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struct err *err)
 {
 	struct source *s = p->backend;
+	int64_t start, end = -1;
 	int got;
 
 	(void)t;
@@ -128,13 +143,15 @@ store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struc
 		return err_set(err, ERR_OFFSET_OUT_OF_RANGE,
 		    "%s-%d: offset %lld is below the log start %lld", p->topic, p->partition,
 		    (long long)p->offset, (long long)p->log_start);
-	if (s->at != p->offset && reader_seek(s->reader, p->offset, err) == -1)
-		return -1;
-	do {
-		got = reader_next(s->reader, b, err);
-	} while (got == 1 && batch_next_offset(b) <= p->offset);
-	s->at = p->offset;
-	if (got == 1 && b->base_offset < p->end) {
+	got = take(s, p, b, err);
+	if (got == 0) {
+		/* Below the end something should be: look once more, with open eyes. */
+		if (reader_bounds(s->reader, &start, &end, err) == -1)
+			return -1;
+		s->at = -1;
+		got = take(s, p, b, err);
+	}
+	if (got == 1) {
 		p->offset = s->at = batch_next_offset(b);
 		return 1;
 	}
@@ -144,9 +161,11 @@ store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struc
 			p->offset = s->at = reader_damage(s->reader)->lost_last + 1;
 		return -1;
 	}
-	/* Nothing more below this end: look again when it has moved. */
+	/* A gap: compaction has taken the last records, or a segment was rolled that
+	 * begins higher. Whoever reads up to the end is there. */
+	if (end >= p->end)
+		p->offset = p->end;
 	p->ready = false;
-	s->dry = p->end;
 	s->at = -1;
 	return 0;
 }
