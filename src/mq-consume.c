@@ -234,6 +234,7 @@ read_options(struct consume *c, struct err *err)
 	cf->revoked = on_revoked;
 	cf->ctx = c;
 	c->commit = (enum choice_commit)options_choice(o, OPT_COMMIT, COMMIT_AFTER_WRITE);
+	cf->never_commits = c->commit == COMMIT_NEVER;
 	c->unbuffered = options_has(o, 'u');
 	c->limit = -1;
 	if (options_int(o, 'c', 0, INT64_MAX, &c->limit, err) == -1 ||

@@ -45,7 +45,6 @@ consumer_free(struct consumer *c)
 		return;
 	consumer_stop(c);
 	for (size_t i = 0; i < c->topic_count; i++) {
-		free(c->topics[i]->parts);
 		free(c->topics[i]->name);
 		free(c->topics[i]);
 	}
@@ -60,34 +59,36 @@ consumer_free(struct consumer *c)
 
 /* --- topics and partitions ------------------------------------------------- */
 
+/* True if the ranges end: what is added after the start lies behind their ends. */
+static bool
+has_end(const struct consumer *c)
+{
+	return c->config.stop_at_end || c->config.range.to.kind != POINT_NONE;
+}
+
+/* Also called while a fetch is under way, which has c->asked: that stays as it is. */
 static struct part *
 part_add(struct consumer *c, struct ctopic *t, int32_t number, struct err *err)
 {
 	struct part *p = calloc(1, sizeof(*p));
-	struct part **mine = realloc(t->parts, (t->part_count + 1) * sizeof(struct part *));
 
-	if (mine != NULL)
-		t->parts = mine;
 	if (c->part_count == c->part_cap) {
 		size_t cap = c->part_cap * 2 + 8;
-		struct part **all = realloc(c->parts, cap * sizeof(struct part *));
-		struct fetch_part **asked = realloc(c->asked, cap * sizeof(struct fetch_part *));
+		struct part **more = realloc(c->parts, cap * sizeof(struct part *));
 
-		if (all != NULL)
-			c->parts = all;
-		if (asked != NULL)
-			c->asked = asked;
-		if (all != NULL && asked != NULL)
+		if (more != NULL) {
+			c->parts = more;
 			c->part_cap = cap;
+		}
 	}
-	if (p == NULL || mine == NULL || c->part_count == c->part_cap) {
+	if (p == NULL || c->part_count == c->part_cap) {
 		free(p);
 		err_nomem(err);
 		return NULL;
 	}
-	*p = (struct part){
-	    .fetch = {.topic = t->name, .partition = number}, .topic = t, .to = -1, .committed = -1};
-	t->parts[t->part_count++] = p;
+	*p = (struct part){.fetch = {.topic = t->name, .partition = number},
+	    .to = c->started && has_end(c) ? 0 : -1,
+	    .committed = -1};
 	c->parts[c->part_count++] = p;
 	return p;
 }
@@ -147,6 +148,7 @@ consumer_add(struct consumer *c, const char *topic, const int32_t *partitions,
 	if (ask_topic(c, topic, &arena, &found, err) == -1 ||
 	    (t = topic_add(c, topic, err)) == NULL)
 		goto out;
+	t->id = found->id;
 	t->all = partitions == NULL;
 	if (t->all)
 		partition_count = found->partition_count;
@@ -179,7 +181,36 @@ part_find(const struct consumer *c, const char *topic, int32_t partition)
 	return NULL;
 }
 
-/* A follower takes in partitions that were added, from their beginning. */
+/* A follower takes in the partitions of a topic that were added, from their
+ * beginning. A topic that was deleted is an error, also if there is one of its
+ * name again: no offset of the one means anything in the other. */
+static int
+refresh_topic(struct consumer *c, struct ctopic *t, struct err *err)
+{
+	const struct target_topic *found;
+	struct arena arena;
+	int ret;
+
+	arena_init(&arena, 0);
+	ret = ask_topic(c, t->name, &arena, &found, err);
+	if (ret == 0 && !uuid_is_zero(&t->id) && !uuid_equal(&found->id, &t->id))
+		ret = err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
+		    "topic %s was deleted, and made anew", t->name);
+	for (size_t n = 0; ret == 0 && t->all && !has_end(c) && n < found->partition_count; n++) {
+		struct part *p;
+
+		if (part_find(c, t->name, (int32_t)n) != NULL)
+			continue;
+		p = part_add(c, t, (int32_t)n, err);
+		if (p == NULL)
+			ret = -1;
+		else if (c->member == NULL)
+			p->state = PART_READING;
+	}
+	arena_release(&arena);
+	return ret;
+}
+
 static int
 refresh(struct consumer *c, struct err *err)
 {
@@ -188,28 +219,9 @@ refresh(struct consumer *c, struct err *err)
 	if (now - c->refreshed_ns < REFRESH_NS)
 		return 0;
 	c->refreshed_ns = now;
-	for (size_t i = 0; i < c->topic_count; i++) {
-		struct ctopic *t = c->topics[i];
-		const struct target_topic *found;
-		struct arena arena;
-		int ret;
-
-		if (!t->all)
-			continue;
-		arena_init(&arena, 0);
-		ret = ask_topic(c, t->name, &arena, &found, err);
-		for (size_t n = t->part_count; ret == 0 && n < found->partition_count; n++) {
-			struct part *p = part_add(c, t, (int32_t)n, err);
-
-			if (p == NULL)
-				ret = -1;
-			else if (c->member == NULL)
-				p->state = PART_READING;
-		}
-		arena_release(&arena);
-		if (ret == -1)
+	for (size_t i = 0; i < c->topic_count; i++)
+		if (refresh_topic(c, c->topics[i], err) == -1)
 			return -1;
-	}
 	return 0;
 }
 
@@ -220,17 +232,14 @@ on_assigned(void *ctx, const char *topic, int32_t partition)
 {
 	struct consumer *c = ctx;
 	struct part *p = part_find(c, topic, partition);
-	struct err err;
 
 	/* A partition that was added since; or one that -p leaves out. */
-	if (p == NULL) {
-		for (size_t i = 0; i < c->topic_count && p == NULL; i++)
-			if (strcmp(c->topics[i]->name, topic) == 0 && c->topics[i]->all)
-				p = part_add(c, c->topics[i], partition, &err);
-		if (p == NULL)
+	for (size_t i = 0; i < c->topic_count && p == NULL; i++)
+		if (c->topics[i]->all && strcmp(c->topics[i]->name, topic) == 0 &&
+		    (p = part_add(c, c->topics[i], partition, &c->failure)) == NULL)
 			return;
-	}
-	p->state = PART_STARTING;
+	if (p != NULL)
+		p->state = PART_STARTING;
 }
 
 static void
@@ -302,7 +311,7 @@ settle_group(struct consumer *c, struct err *err)
 			if (c->config.revoked != NULL)
 				c->config.revoked(c->config.ctx, p->fetch.topic,
 				    p->fetch.partition);
-			if (consumer_commit(c, err) == -1)
+			if (!c->config.never_commits && consumer_commit(c, err) == -1)
 				return -1;
 			target_forget(c->target, &p->fetch);
 			p->state = PART_IDLE;
@@ -437,9 +446,17 @@ step_part(struct consumer *c, struct part *p, size_t *budget, struct err *err)
 static int
 fetch(struct consumer *c, int timeout_ms, struct err *err)
 {
-	struct fetch_call call = {
-	    .parts = c->asked, .max_wait_ms = timeout_ms, .isolation = c->config.isolation};
+	struct fetch_call call = {.max_wait_ms = timeout_ms, .isolation = c->config.isolation};
 
+	if (c->asked_cap < c->part_count) {
+		struct fetch_part **more = realloc(c->asked, c->part_count * sizeof(*more));
+
+		if (more == NULL)
+			return err_nomem(err);
+		c->asked = more;
+		c->asked_cap = c->part_count;
+	}
+	call.parts = c->asked;
 	for (size_t i = 0; i < c->part_count; i++)
 		if (c->parts[i]->state == PART_READING)
 			c->asked[call.part_count++] = &c->parts[i]->fetch;

@@ -6,6 +6,10 @@
  * aborted transactions (READ_COMMITTED) and records outside the range are passed
  * over. Within a partition records come in order; over several, partitions take
  * turns, a batch at a time.
+ *
+ * A partition that the group takes away and gives back goes on where the group
+ * has got to, whatever the range says. Without an end, partitions that are added
+ * are read as well; with one they lie behind it.
  */
 #ifndef CLIENT_CONSUMER_H
 #define CLIENT_CONSUMER_H
@@ -28,6 +32,7 @@ struct consumer_config {
 	bool stop_at_end;     /* -e: the end as of the start */
 	int64_t tail;         /* --tail N: the last N records of each partition; -1 off */
 	const char *group;    /* NULL: none */
+	bool never_commits; /* also not what the group takes away */
 	const char *client_id;
 	enum target_isolation isolation;
 	bool skip_errors;     /* -E: tell damage through `damage` and go on */
@@ -39,7 +44,8 @@ struct consumer_config {
 	/* A partition reached its end for now (or for good, with an end). */
 	void (*at_end)(void *ctx, const char *topic, int32_t partition, int64_t offset);
 	/* The group takes this partition away: deliver what you hold, call
-	 * consumer_handled for it; it is committed and released after this. */
+	 * consumer_handled for it; it is committed (unless
+	 * `never_commits`) and released after this. */
 	void (*revoked)(void *ctx, const char *topic, int32_t partition);
 	void *ctx;
 };
@@ -61,7 +67,8 @@ int consumer_start(struct consumer *c, struct err *err);
 
 /* Delivers what is there, at most about `budget` bytes; then, if there was
  * nothing, waits at most `timeout_ms`. Returns 1 while there may be more, 0 when
- * every range is at its end or a callback said stop, -1 on an error. */
+ * every range is at its end or a callback said stop, -1 on an error:
+ * UNKNOWN_TOPIC_OR_PARTITION if a topic was deleted meanwhile. */
 int consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err);
 
 /* The record at `offset` of a partition and all before it are dealt with: the

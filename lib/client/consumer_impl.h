@@ -15,7 +15,6 @@ enum part_state {
 /* One partition of a consumer. */
 struct part {
 	struct fetch_part fetch; /* first; fetch.offset is the position */
-	struct ctopic *topic;
 	enum part_state state;
 	int64_t to;        /* exclusive; -1: follow */
 	int64_t delivered; /* one past the last record given out */
@@ -23,12 +22,12 @@ struct part {
 	int64_t committed; /* as of the last commit */
 	int64_t skip;      /* records to pass over still (--tail) */
 	bool told_end;
+	bool begun; /* it was resolved once; a group may give it back to us */
 };
 
 struct ctopic {
 	char *name;
-	struct part **parts; /* sorted by number; only those asked for */
-	size_t part_count;
+	struct uuid id;
 	bool all; /* also partitions that are added later */
 };
 
@@ -40,7 +39,8 @@ struct consumer {
 	struct part **parts; /* of all topics, in the order in which they take turns */
 	size_t part_count, part_cap;
 	size_t turn;
-	struct fetch_part **asked; /* room for a fetch */
+	struct fetch_part **asked; /* the fetch under way */
+	size_t asked_cap;
 	struct target_member *member;
 	struct record_reader reader;
 	struct err failure; /* from a group event */

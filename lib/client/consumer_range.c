@@ -209,41 +209,54 @@ resolve_tail(struct consumer *c, struct part *p, const struct bounds *b, struct 
 	return 0;
 }
 
-int
-consumer_resolve_starts(struct consumer *c, struct part **parts, size_t count, struct err *err)
+/* Where a part begins: `stored` is what its group has committed, or -1. One that
+ * the group gives back is not begun again as the range says: others have read on. */
+static int
+resolve_start(struct consumer *c, struct part *p, const struct bounds *b, int64_t stored,
+    struct err *err)
 {
 	struct point from = c->config.range.from;
 	bool from_stored = c->config.group != NULL &&
 	    (from.kind == POINT_STORED || from.kind == POINT_NONE);
+
+	p->committed = from_stored || p->begun ? stored : -1;
+	if (c->config.tail >= 0 && !p->begun)
+		return resolve_tail(c, p, b, err);
+	if (p->committed >= 0)
+		p->fetch.offset = p->committed;
+	else if (p->begun)
+		p->fetch.offset = p->delivered;
+	else if (from_stored && c->config.unstored == POINT_NONE)
+		return err_set(err, ERR_OFFSET_OUT_OF_RANGE,
+		    "%s-%d: group %s has no committed offset (auto.offset.reset is none)",
+		    p->fetch.topic, p->fetch.partition, c->config.group);
+	else if (from_stored)
+		p->fetch.offset = point_offset((struct point){c->config.unstored, 0}, b);
+	else
+		p->fetch.offset = clamp(point_offset(from, b), b->start, INT64_MAX);
+	return 0;
+}
+
+int
+consumer_resolve_starts(struct consumer *c, struct part **parts, size_t count, struct err *err)
+{
 	struct bounds *b = calloc(count + 1, sizeof(*b));
 	int64_t *stored = calloc(count + 1, sizeof(*stored));
 	int ret = 0;
 
 	if (b == NULL || stored == NULL)
 		ret = err_nomem(err);
-	if (ret == 0)
-		ret = ask_bounds(c, parts, count, from, b, err);
-	for (size_t i = 0; i < count && stored != NULL; i++)
+	for (size_t i = 0; i < count && ret == 0; i++)
 		stored[i] = -1;
-	if (ret == 0 && from_stored)
+	if (ret == 0)
+		ret = ask_bounds(c, parts, count, c->config.range.from, b, err);
+	if (ret == 0 && c->config.group != NULL)
 		ret = ask_committed(c, parts, count, stored, err);
 	for (size_t i = 0; i < count && ret == 0; i++) {
 		struct part *p = parts[i];
 
-		if (c->config.tail >= 0)
-			ret = resolve_tail(c, p, &b[i], err);
-		else if (stored[i] >= 0)
-			p->fetch.offset = stored[i];
-		else if (from_stored && c->config.unstored == POINT_NONE)
-			ret = err_set(err, ERR_OFFSET_OUT_OF_RANGE,
-			    "%s-%d: group %s has no committed offset (auto.offset.reset is none)",
-			    p->fetch.topic, p->fetch.partition, c->config.group);
-		else if (from_stored)
-			p->fetch.offset =
-			    point_offset((struct point){c->config.unstored, 0}, &b[i]);
-		else
-			p->fetch.offset = clamp(point_offset(from, &b[i]), b[i].start, INT64_MAX);
-		p->committed = stored[i];
+		ret = resolve_start(c, p, &b[i], stored[i], err);
+		p->begun = ret == 0;
 		p->delivered = p->handled = p->fetch.offset;
 	}
 	free(b);
