@@ -1,6 +1,7 @@
 #include "cli/connect.h"
 
 #include "cli/report.h"
+#include "cli/signals.h"
 #include "store/store.h"
 
 /* The longest wait for a lock, without -m. */
@@ -18,6 +19,7 @@ connection_init(struct connection *c, const struct options *o, enum connect_mode
 	c->os = os_real_new(&err);
 	if (c->os == NULL)
 		return report_fail(&err);
+	signals_wake(c->os);
 	os_real_set_note(c->os, report_note, NULL);
 	if (options_seconds(o, 'm', 0, INT64_MAX / 1000000, &c->timeout_ms, &err) == -1)
 		return report_usage(&err);
@@ -70,6 +72,7 @@ connection_release(struct connection *c)
 	target_free(c->target);
 	store_dir_release(&c->dir);
 	config_release(&c->config);
+	signals_wake(NULL);
 	if (c->os != NULL)
 		os_free(c->os);
 }

@@ -2,9 +2,13 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
+#include "os/os_real.h"
+
 static volatile sig_atomic_t caught;
+static _Atomic(struct os *) woken;
 
 static void
 on_signal(int signo)
@@ -12,6 +16,8 @@ on_signal(int signo)
 	if (caught != 0)
 		signals_raise(signo);
 	caught = signo;
+	if (atomic_load(&woken) != NULL)
+		os_real_wake(atomic_load(&woken));
 }
 
 static void
@@ -32,6 +38,12 @@ signals_init(void)
 	handle(SIGTERM);
 	handle(SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+void
+signals_wake(struct os *os)
+{
+	atomic_store(&woken, os);
 }
 
 int

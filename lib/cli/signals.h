@@ -10,9 +10,15 @@
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H
 
+struct os;
+
 /* Sets the handlers. A signal that was ignored at the start stays ignored
  * (nohup, background jobs). Reads and waits are interrupted (EINTR). */
 void signals_init(void);
+
+/* A signal also ends the turn of this os that is under way or comes next, so that
+ * none is lost between a look at signals_caught and a wait. NULL: no more. */
+void signals_wake(struct os *os);
 
 /* The signal that was caught, or 0. */
 int signals_caught(void);
