@@ -141,12 +141,6 @@ producer_free(struct producer *p)
 	free(p);
 }
 
-bool
-producer_busy(const struct producer *p)
-{
-	return p->in_flight > 0;
-}
-
 int
 producer_check(const struct producer *p, struct err *err)
 {
@@ -402,7 +396,8 @@ flight_begin(struct producer *p, struct lane *l, struct err *err)
 	else
 		f = calloc(1, sizeof(*f));
 	if (f == NULL || (f->room = room_take(p)) == NULL) {
-		free(f);
+		if (f != NULL)
+			flight_free(f);
 		err_nomem(err);
 		return NULL;
 	}
@@ -468,6 +463,12 @@ lane_add(struct lane *l, const struct record *rec, int64_t input, struct err *er
 	struct flight *f = l->open;
 	struct batch_builder *bb = &f->room->builder;
 
+	/* A record in the batch without its number would shift those of the others. */
+	if (p->config.numbered && buf_reserve(&f->inputs, sizeof(input)) == -1) {
+		if (bb->head.record_count == 0)
+			lane_drop(l);
+		return err_nomem(err);
+	}
 	if (batch_builder_add(bb, rec, err) == -1) {
 		if (bb->head.record_count == 0)
 			lane_drop(l);
@@ -483,7 +484,7 @@ lane_add(struct lane *l, const struct record *rec, int64_t input, struct err *er
 	}
 	if (p->config.numbered)
 		buf_put(&f->inputs, &input, sizeof(input));
-	return f->inputs.failed ? err_nomem(err) : 0;
+	return 0;
 }
 
 int
