@@ -360,24 +360,9 @@ options_int(
 }
 
 int
-options_size(
-    const struct options *o, int id, int64_t min, int64_t max, int64_t *out, struct err *err)
-{
-	return options_number(o, id, text_size, "a size, such as 512M", min, max, out, err);
-}
-
-int
 options_seconds(const struct options *o, int id, int64_t min_ms, int64_t max_ms, int64_t *out_ms,
     struct err *err)
 {
 	return options_number(o, id, text_duration_s, "a time, such as 1.5 (seconds) or 2m", min_ms,
 	    max_ms, out_ms, err);
-}
-
-int
-options_duration_ms(const struct options *o, int id, int64_t min_ms, int64_t max_ms,
-    int64_t *out_ms, struct err *err)
-{
-	return options_number(
-	    o, id, text_duration_ms, "a time, such as 200ms or 7d", min_ms, max_ms, out_ms, err);
 }

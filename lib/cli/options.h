@@ -112,16 +112,12 @@ int options_choice(const struct options *o, int id, int otherwise);
 /* Goes through one option's values in order: `at` starts at 0; NULL at the end. */
 const char *options_each(const struct options *o, int id, size_t *at);
 
-/* Reads the last value as a number, size (bytes) or time (-m: plain numbers are
- * seconds; *_ms: milliseconds) within [min, max]; leaves `out` alone if the
- * option was not given. Returns 0, or -1 with err: "-c: '12x' is not ...". */
+/* Reads the last value as a number, or as a time (plain numbers are seconds; told
+ * in milliseconds), within [min, max]; leaves `out` alone if the option was not
+ * given. Returns 0, or -1 with err: "-c: '12x' is not ...". */
 int options_int(const struct options *o, int id, int64_t min, int64_t max, int64_t *out,
     struct err *err);
-int options_size(const struct options *o, int id, int64_t min, int64_t max, int64_t *out,
-    struct err *err);
 int options_seconds(const struct options *o, int id, int64_t min_ms, int64_t max_ms,
-    int64_t *out_ms, struct err *err);
-int options_duration_ms(const struct options *o, int id, int64_t min_ms, int64_t max_ms,
     int64_t *out_ms, struct err *err);
 
 /* A row of the table, or NULL. */

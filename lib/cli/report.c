@@ -25,12 +25,6 @@ report_set_level(enum os_level level)
 	level_shown = level;
 }
 
-enum os_level
-report_level(void)
-{
-	return level_shown;
-}
-
 /* Control characters in names and data must not reach a terminal. */
 static void
 line_write(const char *text)

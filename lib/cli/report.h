@@ -33,7 +33,6 @@ void report_init(const char *tool);
 /* Which lines are printed: OS_WARN at first; -q OS_ERROR, -v OS_INFO, -vv
  * OS_DEBUG. */
 void report_set_level(enum os_level level);
-enum os_level report_level(void);
 
 void report_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void report_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

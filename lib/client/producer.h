@@ -81,10 +81,6 @@ int producer_send(struct producer *p, struct producer_topic *topic, int32_t part
 /* The caller's input would block now. */
 void producer_pause(struct producer *p);
 
-/* True while something is unacknowledged (so the caller waits on the loop as
- * well as on its input). */
-bool producer_busy(const struct producer *p);
-
 /* -1, with err, if something failed for good, so that nothing more is taken: who
  * waits for input asks, since no call of its own will say so. */
 int producer_check(const struct producer *p, struct err *err);
