@@ -225,6 +225,39 @@ bad() {
 	[ ! -e copy/segments-0/mq.lock ]
 }
 
+@test "rebuild locks the file that is there, not one that was removed meanwhile" {
+	cp -r "$store" copy
+	chmod -R u+w copy
+	rm -f go held swapped
+	python3 - copy/segments-0/mq.lock <<-'PYTHON' &
+	import fcntl, os, struct, sys, time
+	def locked():
+	    f = open(sys.argv[1], "w")
+	    fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)) # F_OFD_SETLK
+	    return f
+	old = locked()
+	open("held", "w").close()
+	while not os.path.exists("go"):
+	    time.sleep(0.01)
+	os.remove(sys.argv[1])
+	new = locked()
+	old.close()
+	open("swapped", "w").close()
+	time.sleep(60)
+	PYTHON
+	holder=$!
+	until [ -e held ]; do :; done
+	mq-index rebuild -m 1 -d copy segments 3>&- &
+	waiter=$!
+	until find /proc/$waiter/fd -lname '*/mq.lock' | grep -q .; do :; done
+	touch go
+	until [ -e swapped ]; do :; done
+	status=0
+	wait "$waiter" || status=$?
+	kill "$holder"
+	[ "$status" -eq 75 ]
+}
+
 @test "show prints the entries" {
 	run mq-index show "$store/txn-0/00000000000000000005.txnindex"
 	[ "$output" = $'abort 0..5 pid=1014 lso=2\nabort 9..12 pid=1015 lso=7' ]

@@ -187,6 +187,26 @@ open_and_lock(const struct lock_wait *w, const char *path, enum os_lock_kind kin
 	return lock_file(w, *fd, kind, path, holder, err);
 }
 
+/* Whoever had mq.lock may have removed it while we waited: then what we locked is
+ * not what others lock now. */
+static int
+lock_present(struct partition_lock *l, const struct lock_wait *w, struct err *err)
+{
+	struct os_stat ours, now;
+
+	for (;;) {
+		if (open_and_lock(w, l->path, OS_LOCK_EXCLUSIVE, LOCK_HOLDER_PARTITION,
+		        &l->partition_fd, err) == -1)
+			return -1;
+		if (os_stat(l->os, l->partition_fd, &ours) == -1)
+			return err_sys(err, errno, "%s: stat", l->path);
+		if (os_stat_path(l->os, l->path, &now) == 0 && now.inode == ours.inode)
+			return 0;
+		(void)os_close(l->os, l->partition_fd);
+		l->partition_fd = -1;
+	}
+}
+
 int
 partition_lock(struct partition_lock *l, const struct lock_wait *w, const char *store,
     const char *partition, struct err *err)
@@ -202,8 +222,7 @@ partition_lock(struct partition_lock *l, const struct lock_wait *w, const char *
 		goto fail;
 	snprintf(path, sizeof(path), "%s/.lock", store);
 	if (open_and_lock(w, path, OS_LOCK_SHARED, LOCK_HOLDER_STORE, &l->store_fd, err) == -1 ||
-	    open_and_lock(w, l->path, OS_LOCK_EXCLUSIVE, LOCK_HOLDER_PARTITION, &l->partition_fd,
-	        err) == -1)
+	    lock_present(l, w, err) == -1)
 		goto fail;
 	l->locked = true;
 	return 0;
