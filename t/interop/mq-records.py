@@ -2,13 +2,14 @@
 """mq-records: records for the tools to write, and what must come out again.
 
 usage: mq-records.py make EXPECTED COUNT [OPTION...] | mq-produce -J ...
-       mq-consume -J ... | mq-records.py read
+       mq-consume -J ... | mq-records.py read [DIR]
        mq-records.py sizes PARTITION <EXPECTED
        mq-records.py dumped <TEXT
 
 make prints COUNT records as mq-produce -J reads them, and adds to the file
 EXPECTED each of them as KafkaRecords.java prints it, with the offset it gets. read turns what mq-consume -J prints into
-the same form. Order is by partition and offset. sizes prints of a partition's
+the same form, with DIR into files DIR/TOPIC.jsonl. Order is by partition and
+offset. sizes prints of a partition's
 records what DumpLogSegments tells without loss: offset, time, sizes, names of
 headers; dumped prints the same of its text.
   --ends TEXT      where partitions end now: their numbers and offsets (all 0)
@@ -92,8 +93,8 @@ def raw(record, name):
     return None if text is None else text.encode()
 
 
-def read():
-    lines = []
+def read(directory):
+    topics = {}
     for line in sys.stdin:
         r = json.loads(line)
         if "headers_b64" in r:
@@ -102,9 +103,15 @@ def read():
             flat = [None if x is None else x.encode() for x in r.get("headers", [])]
         headers = [(name.decode(), v) for name, v in zip(flat[::2], flat[1::2])]
         tstype = "append" if r["tstype"] == "logappend" else r["tstype"]
-        lines.append(expected(r["partition"], r["offset"], tstype, r["ts"], headers,
-                              raw(r, "key"), raw(r, "payload")))
-    sys.stdout.writelines(line + "\n" for line in sort(lines))
+        topics.setdefault(r["topic"], []).append((r["partition"], r["offset"], expected(
+            r["partition"], r["offset"], tstype, r["ts"], headers, raw(r, "key"), raw(r, "payload"))))
+    for topic, records in topics.items():
+        lines = [line + "\n" for _, _, line in sorted(records)]
+        if directory is None:
+            sys.stdout.writelines(lines)
+        else:
+            with open(f"{directory}/{topic}.jsonl", "w", encoding="utf-8") as file:
+                file.writelines(lines)
 
 
 def sizes(partition):
@@ -129,7 +136,7 @@ def dumped():
 def main():
     sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="\n")
     if sys.argv[1:2] == ["read"]:
-        read()
+        read(sys.argv[2] if len(sys.argv) > 2 else None)
         return
     if sys.argv[1:2] == ["sizes"]:
         sizes(int(sys.argv[2]))

@@ -5,13 +5,13 @@
 #   make_store DIR           a store full of cases; DIR.expect/TOPIC.jsonl has
 #                            what was produced, as KafkaRecords.java prints it
 #   produce TOPIC N [MAKE-OPTION...] -- [OPTION...]   N more records, by mq-produce
-#   mq_records TOPIC         what mq-consume reads there, in the same form
 #   store_topics DIR         the topics that have records, but Kafka's own
 #   without_ts               drops from records what a log's own clock gave
-#   mq_reads_as_expected DIR      all topics, compared
-#   kafka_reads_as_expected DIR BOOTSTRAP
+#   mq_reads_as_expected     all topics, compared
+#   kafka_look BOOTSTRAP     what the broker says and serves, for the next two
+#   kafka_reads_as_expected
 #   mq_state                 topics with their configs, partitions, commits, as
-#   kafka_state BOOTSTRAP    Kafka says them (KafkaState.java), less what only a
+#   kafka_state              Kafka says them (KafkaState.java), less what only a
 #                            broker knows
 #
 #   same FILE FILE           diff, cut to what a person reads
@@ -46,13 +46,8 @@ produce()
 	done
 	shift
 	"$_mq_here/mq-records.py" make "$MQ_DIR.expect/$topic.jsonl" "$count" --ends "$ends" "${options[@]}" \
-		>"$MQ_DIR.expect/input" &&
-		mq-produce -J -t "$topic" "$@" "$MQ_DIR.expect/input"
-}
-
-mq_records()
-{
-	mq-consume -e -J --isolation=read_uncommitted -t "$1" | "$_mq_here/mq-records.py" read
+		>"$MQ_DIR.input" &&
+		mq-produce -J -t "$topic" "$@" "$MQ_DIR.input"
 }
 
 # Keeps of the expected records those that COMMAND (a filter) prints.
@@ -60,7 +55,7 @@ _expect()
 {
 	local file=$MQ_DIR.expect/$1.jsonl
 	shift
-	"$@" <"$file" >"$file.new" && mv "$file.new" "$file"
+	"$@" <"$file" >"$MQ_DIR.new" && mv "$MQ_DIR.new" "$file"
 }
 
 # After a full cleaning of what is before the active segment, which begins at
@@ -129,26 +124,30 @@ store_topics()
 	done
 }
 
+# Also without files where a topic has no record.
+_read_as_expected()
+{
+	sed -i 's/"tstype":"append","ts":[0-9]*/"tstype":"append","ts":null/' "$1"/*.jsonl
+	same -rN "$1" "$MQ_DIR.expect"
+}
+
 mq_reads_as_expected()
 {
-	local MQ_DIR=$1 topic
+	rm -rf "$MQ_DIR.mq"
+	mkdir "$MQ_DIR.mq"
+	mq-consume -e -J --isolation=read_uncommitted -t '*' | "$_mq_here/mq-records.py" read "$MQ_DIR.mq"
+	_read_as_expected "$MQ_DIR.mq"
+}
 
-	for topic in $(store_topics "$1"); do
-		echo "topic $topic"
-		mq_records "$topic" | without_ts | same - "$1.expect/$topic.jsonl" || return
-	done
+kafka_look()
+{
+	rm -rf "$MQ_DIR.read"
+	printf '%s\n' "$MQ_DIR.state	KafkaState	$1" "$MQ_DIR.out	KafkaReadAll	$1	$MQ_DIR.read" | kafka_batch
 }
 
 kafka_reads_as_expected()
 {
-	local dir=$1 bootstrap=$2 topic
-
-	rm -rf "$dir.read"
-	kafka_java KafkaReadAll "$bootstrap" "$dir.read" || return
-	for topic in $(store_topics "$dir"); do
-		echo "topic $topic"
-		without_ts <"$dir.read/$topic.jsonl" | same - "$dir.expect/$topic.jsonl" || return
-	done
+	_read_as_expected "$MQ_DIR.read"
 }
 
 # Kafka prints a double as Java does.
@@ -169,7 +168,7 @@ mq_state()
 
 kafka_state()
 {
-	kafka_java KafkaState "$1" | state_of
+	state_of <"$MQ_DIR.state"
 }
 
 # What mq_state would print, of KafkaState's output.

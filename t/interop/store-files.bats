@@ -156,5 +156,5 @@ dump_all()
 @test "mq finds its own store sound" {
 	mq-dump-log --verify .
 	mq-index check .
-	mq_reads_as_expected "$STORE"
+	mq_reads_as_expected
 }

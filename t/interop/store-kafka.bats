@@ -60,8 +60,9 @@ served()
 {
 	mq_state >state.mq
 	start
-	kafka_reads_as_expected "$MQ_DIR" "$bootstrap"
-	kafka_state "$bootstrap" | same - state.mq
+	kafka_look "$bootstrap"
+	kafka_reads_as_expected
+	kafka_state | same - state.mq
 }
 
 @test "mq reads a store of Kafka as Kafka does" {
@@ -84,7 +85,7 @@ served()
 	mq-consume -t segments -G classic -e >/dev/null
 	mq-topics create made -X retention.ms=-1
 	produce made 5 --
-	mq_reads_as_expected "$MQ_DIR"
+	mq_reads_as_expected
 	served
 }
 
@@ -100,7 +101,7 @@ served()
 	produce killed 30 -- -B 7
 	produce killed-txn 10 -- -B 7
 	mq-dump-log --verify "$MQ_DIR"/killed-0/*.log | same - /dev/null
-	mq_reads_as_expected "$MQ_DIR"
+	mq_reads_as_expected
 	served
 }
 
@@ -117,7 +118,7 @@ served()
 		kafka_stop store
 		[ "$(grep cluster.id store/meta.properties)" = "$id" ]
 		produce first 20 --
-		mq_reads_as_expected "$MQ_DIR"
+		mq_reads_as_expected
 	done
 }
 
