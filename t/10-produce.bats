@@ -498,6 +498,13 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	[ "$stderr" = 'mq-produce: store/.lock: the store cannot be written: Permission denied' ]
 }
 
+@test "a store that may not be made: the directory that stands in the way is named" {
+	mkdir closed
+	run --separate-stderr as_user mq-produce -d closed/a/b -t t <<<x
+	[ "$status" -eq 69 ]
+	[ "$stderr" = 'mq-produce: closed/a: cannot be made: Permission denied' ]
+}
+
 @test "stdin that is closed is an error, not an empty input" {
 	run --separate-stderr bash -c 'mq-produce -t t <&-'
 	[ "$status" -eq 74 ]

@@ -178,6 +178,12 @@ log=00000000000000000000.log
 	run mq-dump-log -d "$store" nulls:5
 	[ "$status" -eq 66 ]
 	[ "$output" = "mq-dump-log: nulls:5: no such partition in $store (the highest is 2)" ]
+	run mq-dump-log -d "$store" -p 5 nulls
+	[ "$status" -eq 66 ]
+	[ "$output" = "mq-dump-log: nulls: -p: no such partition in $store (the highest is 2)" ]
+	run mq-dump-log -d "$store" nulls:x
+	[ "$status" -eq 2 ]
+	[ "$output" = "mq-dump-log: nulls:x: 'x' names no partitions, as 0,2-5 does" ]
 	run mq-dump-log -d nowhere orders
 	[ "$status" -eq 66 ]
 	[ "$output" = "mq-dump-log: orders: no such file, and no store in nowhere (-d)" ]

@@ -6,7 +6,7 @@
  *
  * Every fallible call above lib/os takes a `struct err *` (never NULL), returns
  * -1 (or NULL) and has filled it. Codes from 0 up are Kafka's (its Errors
- * table, KAFKA.md section 6); ours are below -1.
+ * table); ours are below -1.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H

@@ -278,6 +278,9 @@ no_such(const struct places *p, const char *topic, const char *parts, const stru
 		if (text_glob(topic, all[i].topic) && all[i].partition > last)
 			last = all[i].partition;
 	}
+	if (last >= 0 && parts == NULL)
+		return err_set(err, ERR_NOT_FOUND, "%s: -p: no such partition in %s (the highest is %d)",
+		    topic, p->store.path, (int)last);
 	if (last >= 0)
 		return err_set(err, ERR_NOT_FOUND, "%s:%s: no such partition in %s (the highest is %d)",
 		    topic, parts, p->store.path, (int)last);
@@ -358,7 +361,8 @@ choose_store(struct places *p, struct err *err)
 	return 0;
 }
 
-/* The partitions of one word that are in `wanted`; `parts` is how that was said. */
+/* The partitions of one word that are in `wanted`; `parts` is how
+ * the word said that, or NULL: -p did. */
 static int
 add_word(struct places *p, const char *word, const char *parts, const struct partition_set *wanted,
     struct err *err)
@@ -392,13 +396,14 @@ add_topic(struct places *p, const char *topic, struct err *err)
 	int rc;
 
 	if (colon == NULL)
-		return add_word(p, topic, "-p", &p->wanted, err);
+		return add_word(p, topic, NULL, &p->wanted, err);
 	word = strndup(topic, (size_t)(colon - topic));
 	if (word == NULL)
 		return err_nomem(err);
 	rc = partition_set_parse(&own, colon + 1, err);
 	if (rc == -1)
-		err_prefix(err, "%s", topic);
+		err_set(err, ERR_INVALID, "%s: '%s' names no partitions, as 0,2-5 does", topic,
+		    colon + 1);
 	else
 		rc = add_word(p, word, colon + 1, &own, err);
 	partition_set_release(&own);

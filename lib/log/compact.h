@@ -29,7 +29,7 @@
  *  4. At most one batch is in memory, and one record of a compressed one.
  *
  * Sources: Kafka's Cleaner, LogCleanerManager, CleanedTransactionMetadata,
- * MemoryRecords.filterTo; KIP-58, KIP-354, KIP-534; KAFKA.md section 2.
+ * MemoryRecords.filterTo; KIP-58, KIP-354, KIP-534.
  */
 #ifndef LOG_COMPACT_H
 #define LOG_COMPACT_H

@@ -48,7 +48,7 @@ int32_t epochs_latest(const struct epochs *e);
 int epochs_assign(struct epochs *e, int32_t epoch, int64_t start_offset, struct err *err);
 
 /* End of `epoch` for OffsetForLeaderEpoch: the largest known epoch <= it and
- * where that ends (KAFKA.md section 4). (-1, -1) if undefined or above all. */
+ * where that ends. (-1, -1) if undefined or above all. */
 struct epoch_entry epochs_end_of(const struct epochs *e, int32_t epoch, int64_t log_end);
 
 /* The epoch of the record at `offset`, or EPOCH_NONE. */

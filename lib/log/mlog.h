@@ -21,8 +21,8 @@
  * The tail is what a later writer may believe without looking, as long as the
  * machine has not been booted since: lib/store keeps it in a hint file.
  *
- * Sources: Kafka's UnifiedLog, LocalLog, LogSegment, LogLoader; KAFKA.md
- * section 2; rules for torn tails: reliability page, section 1.
+ * Sources: Kafka's UnifiedLog, LocalLog, LogSegment, LogLoader. Rules for
+ * torn tails: share/doc/reliability.md.
  */
 #ifndef LOG_MLOG_H
 #define LOG_MLOG_H

@@ -303,12 +303,26 @@ write_checkpoints(struct os *os, const char *dir, const struct meta_properties *
 
 /* --- the directory --------------------------------------------------------------------- */
 
-/* Makes a directory and those above it; the names are durable. */
+/* That `path` could not be made, with errno: refused, if that is for good. */
+static int
+cannot_make(const char *path, struct err *err)
+{
+	bool refused = errno == EROFS || errno == EACCES || errno == EPERM;
+
+	err_sys(err, errno, "%s: cannot be made", path);
+	if (refused)
+		err->code = ERR_REFUSED;
+	return -1;
+}
+
+/* Makes a directory and those above it; the names are durable. Of those above, one
+ * that could not be made is told of only if the next one then has no parent. */
 static int
 make_directories(struct os *os, const char *dir, struct err *err)
 {
 	char path[STORE_PATH_MAX], parent[STORE_PATH_MAX];
-	size_t len = strlen(dir);
+	size_t len = strlen(dir), failed = 0;
+	int why = 0;
 
 	for (size_t i = 1; i <= len; i++) {
 		if (i < len && dir[i] != '/')
@@ -316,10 +330,21 @@ make_directories(struct os *os, const char *dir, struct err *err)
 		memcpy(path, dir, i);
 		path[i] = '\0';
 		if (os_mkdir(os, path) == -1) {
-			if (errno == EEXIST || i < len)
-				continue; /* of those above, the last one tells */
-			return err_sys(err, errno, "%s: mkdir", path);
+			if (errno == EEXIST) {
+				failed = 0;
+				continue;
+			}
+			if (failed == 0 || (i == len && errno != ENOENT)) {
+				failed = i;
+				why = errno;
+			}
+			if (i < len)
+				continue;
+			path[failed] = '\0';
+			errno = why;
+			return cannot_make(path, err);
 		}
+		failed = 0;
 		snprintf(parent, sizeof(parent), "%s", path);
 		*(strrchr(parent, '/') != NULL ? strrchr(parent, '/') : parent) = '\0';
 		if (os_sync_dir(os, parent[0] != '\0' ? parent : path[0] == '/' ? "/" : ".") == -1)
@@ -405,7 +430,7 @@ format_locked(struct os *os, const char *dir, struct err *err)
 		return -1;
 	snprintf(path, sizeof(path), "%s/" METADATA_TOPIC "-0", dir);
 	if (os_mkdir(os, path) == -1 && errno != EEXIST)
-		return err_sys(err, errno, "%s: mkdir", path);
+		return cannot_make(path, err);
 	draw(os, &m.cluster_id);
 	draw(os, &m.directory_id);
 	m.node_id = NEW_NODE_ID;
@@ -434,7 +459,7 @@ store_format(struct os *os, const char *dir, struct err *err)
 	snprintf(path, sizeof(path), "%s/.lock", dir);
 	fd = os_open(os, path, OS_WRITE | OS_CREATE);
 	if (fd == -1)
-		return err_sys(err, errno, "%s: open", path);
+		return cannot_make(path, err);
 	while ((ret = os_lock(os, fd, OS_LOCK_EXCLUSIVE)) == -1 && errno == EAGAIN && tries++ < 5000)
 		os_sleep_ms(os, 2);
 	ret = ret == 0 ? format_locked(os, dir, err) : err_sys(err, errno, "%s: lock", path);

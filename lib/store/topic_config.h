@@ -1,6 +1,6 @@
 /*
  * topic_config: the table of topic configurations: names, types, defaults,
- * limits, as Kafka has them (LogConfig; KAFKA.md section 5), each written once.
+ * limits, as Kafka has them (LogConfig), each written once.
  *
  * Values are kept as text in the metadata log. The table checks a text, gives
  * the default, and fills a struct mlog_config.
