@@ -320,7 +320,7 @@ read_batch(struct produce *p, const char *text, struct err *err)
 		return err_set(err, ERR_INVALID, "-B: '%s' is no number of records", part[0]);
 	if (part[1][0] != '\0' &&
 	    text_size(part[1], BATCH_HEADER + 1, BATCH_SIZE_MAX, &bytes) == -1)
-		return err_set(err, ERR_INVALID, "-B: '%s' is no size of a batch (at most 100M)",
+		return err_set(err, ERR_INVALID, "-B: '%s' is no size of a batch (62 to 100M)",
 		    part[1]);
 	if (part[2][0] != '\0' && text_duration_ms(part[2], 0, INT32_MAX, &linger) == -1)
 		return err_set(err, ERR_INVALID, "-B: '%s' is no time such as 100ms", part[2]);

@@ -166,5 +166,6 @@ report_finish(int status)
 	if (errno == EPIPE)
 		signals_raise(SIGPIPE);
 	report_error("standard output: %s", errno != 0 ? strerror(errno) : "a write failed");
+	clearerr(stdout); /* said once, if a caller looks again */
 	return EXIT_IO;
 }

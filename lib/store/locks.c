@@ -88,6 +88,22 @@ lock_no_daemon(const struct lock_wait *w, const char *store, struct err *err)
 	return ret;
 }
 
+/* The file, or -1: refused, if it is for good. */
+static int
+open_to_lock(struct os *os, const char *path, struct err *err)
+{
+	int fd = os_open(os, path, OS_WRITE | OS_CREATE);
+	bool refused = errno == EROFS || errno == EACCES || errno == EPERM;
+
+	if (fd != -1)
+		return fd;
+	if (!refused)
+		return err_sys(err, errno, "%s: open", path);
+	err_sys(err, errno, "%s: the store cannot be written", path);
+	err->code = ERR_REFUSED;
+	return -1;
+}
+
 /* --- a store's own ----------------------------------------------------------------- */
 
 static int
@@ -99,15 +115,8 @@ open_lock_file(struct store *s, struct err *err)
 		return 0;
 	if (store_path(s, path, ".lock", err) == -1)
 		return -1;
-	s->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
-	if (s->lock_fd != -1)
-		return 0;
-	if (errno == EROFS || errno == EACCES || errno == EPERM) {
-		err_sys(err, errno, "%s: the store cannot be written", path);
-		err->code = ERR_REFUSED;
-		return -1;
-	}
-	return err_sys(err, errno, "%s: open", path);
+	s->lock_fd = open_to_lock(s->os, path, err);
+	return s->lock_fd != -1 ? 0 : -1;
 }
 
 /* What forbids writing for good; looked at once. */
@@ -181,9 +190,9 @@ static int
 open_and_lock(const struct lock_wait *w, const char *path, enum os_lock_kind kind,
     const char *holder, int *fd, struct err *err)
 {
-	*fd = os_open(w->os, path, OS_WRITE | OS_CREATE);
+	*fd = open_to_lock(w->os, path, err);
 	if (*fd == -1)
-		return err_sys(err, errno, "%s", path);
+		return -1;
 	return lock_file(w, *fd, kind, path, holder, err);
 }
 
