@@ -226,6 +226,17 @@ test_partitions_added(void)
 	produce(&p, "more", 2, 5, 6);
 	is_int(steps(&p, 200), 0, "it does not keep a range from coming to its end");
 	process_end(&p);
+
+	process_init(&p, 1);
+	produce(&p, "late", 0, 0, 1);
+	p.config.group = "late";
+	p.config.stop_at_end = true;
+	start(&p, "late");
+	admin(&p, ADMIN_ADD_PARTITIONS, "late", 2);
+	produce(&p, "late", 1, 1, 2);
+	is_int(steps(&p, 200), 0, "nor one that a group assigns");
+	is_str(p.seen, "0 ", "it lies behind the end");
+	process_end(&p);
 }
 
 static void
