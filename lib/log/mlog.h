@@ -185,7 +185,8 @@ struct mlog_retained {
 
 /* Deletes whole segments that retention.ms, retention.bytes or the log start
  * allow, never one above `limit_offset` (the high watermark); may roll the
- * active one to delete it. Time is the records' own. */
+ * active one to delete it. Time is the records' own; `now_ms` -1: it is not known,
+ * and nothing goes by its age. */
 int mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_retained *out,
     struct err *err);
 

@@ -142,7 +142,7 @@ mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_
 		if (r.over > 0 && delete_while(&r, BREACH_SIZE, err) == -1)
 			return -1;
 	}
-	if (c->cleanup_delete && c->retention_ms >= 0 && delete_while(&r, BREACH_TIME, err) == -1)
+	if (c->cleanup_delete && c->retention_ms >= 0 && now_ms >= 0 && delete_while(&r, BREACH_TIME, err) == -1)
 		return -1;
 	if (out->segments == 0)
 		return 0;

@@ -101,20 +101,14 @@ append_entered(struct store *s, struct store_partition *p, uint8_t *bytes, size_
 	return mlog_append(&p->log, bytes, len, p->leader_epoch, now, out, err);
 }
 
-/* Whole expired segments go when one is finished. A clock that has jumped since
- * the store was opened deletes nothing. */
+/* Whole expired segments go when one is finished. */
 static void
 retain(struct store *s, struct store_partition *p)
 {
-	int64_t now = os_wall_ms(s->os);
-	int64_t drift = (now - s->opened_wall_ms) -
-	                (os_mono_ns(s->os) - s->opened_mono_ns) / 1000000;
 	struct mlog_retained gone;
 	struct err err;
 
-	if (drift > 60000 || drift < -60000 || !p->log.config.cleanup_delete)
-		return;
-	if (mlog_retain(&p->log, now, mlog_end(&p->log), &gone, &err) == -1)
+	if (p->log.config.cleanup_delete && partition_retain(s, p, &gone, &err) == -1)
 		os_note(s->os, OS_WARN, "%s-%d: retention: %s", p->topic, p->number, err.text);
 }
 

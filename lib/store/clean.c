@@ -93,6 +93,21 @@ compact(struct store *s, struct store_partition *p, bool wanted,
 	return ret;
 }
 
+/* A clock that jumped since somebody last looked makes nothing old: one look later
+ * it is believed. */
+int
+partition_retain(struct store *s, struct store_partition *p, struct mlog_retained *gone,
+    struct err *err)
+{
+	int64_t now = p->clock_jumped ? -1 : os_wall_ms(s->os);
+
+	if (p->clock_jumped && p->log.config.retention_ms >= 0)
+		os_note(s->os, OS_WARN,
+		    "%s-%d: the clock has jumped: nothing is deleted by its age this time", p->topic,
+		    p->number);
+	return mlog_retain(&p->log, now, mlog_end(&p->log), gone, err);
+}
+
 static int
 clean_entered(struct store *s, struct store_partition *p, bool wanted, struct store_cleaned *out,
     int64_t *first_dirty, struct err *err)
@@ -101,7 +116,7 @@ clean_entered(struct store *s, struct store_partition *p, bool wanted, struct st
 	int ret = 0;
 
 	if (wanted && p->log.config.cleanup_delete) {
-		ret = mlog_retain(&p->log, os_wall_ms(s->os), mlog_end(&p->log), &gone, err);
+		ret = partition_retain(s, p, &gone, err);
 		out->segments_deleted = gone.segments;
 		out->bytes_deleted = gone.bytes;
 	}

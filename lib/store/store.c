@@ -309,8 +309,6 @@ store_new(struct os *os, const char *dir, const struct store_options *options)
 	s->options = *options;
 	s->marker_epoch = -1;
 	s->lock_fd = s->metadata_fd = s->metadata_sync_fd = -1;
-	s->opened_mono_ns = os_mono_ns(os);
-	s->opened_wall_ms = os_wall_ms(os);
 	image_init(&s->image);
 	map_init(&s->partitions);
 	return s;

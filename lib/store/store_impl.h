@@ -60,6 +60,8 @@ struct store_partition {
 	bool has_retired;
 	bool owed;            /* not all that we appended was durable when the log was let go of */
 	bool failed;          /* nor can it be made so any more */
+	int64_t clock_ms;     /* wall clock less monotonic, when last looked at; -1 unknown */
+	bool clock_jumped;    /* since the look before that */
 	uint64_t used;        /* for closing the one that was used longest ago */
 };
 
@@ -92,7 +94,6 @@ struct store {
 	bool failed; /* a sync of the metadata failed: nothing more is written */
 	int64_t space_left; /* bytes that may be appended before looking again */
 	int64_t space_looked_ns;
-	int64_t opened_mono_ns, opened_wall_ms;
 	char path[STORE_PATH_MAX]; /* for store_partition_dir */
 };
 
@@ -199,7 +200,8 @@ int partition_id_read(struct os *os, const char *dir, struct uuid *id, struct er
 
 struct tail_hint {
 	char boot_id[37];
-	int32_t epoch; /* of the metadata log */
+	int32_t epoch;    /* of the metadata log */
+	int64_t clock_ms; /* wall clock less monotonic, then */
 	struct mlog_tail tail;
 };
 
@@ -243,6 +245,11 @@ int checkpoints_cleaned(struct store *s, struct store_partition *p, int64_t firs
     struct err *err);
 
 /* --- clean.c ---------------------------------------------------------------------- */
+
+/* Deletes segments of a partition that was entered, by age only if the clock can be
+ * believed. */
+int partition_retain(struct store *s, struct store_partition *p, struct mlog_retained *gone,
+    struct err *err);
 
 /* Enters a partition, applies retention and compaction, and writes what the
  * checkpoint should say. Not `wanted`: compaction alone, if it is due. */

@@ -14,13 +14,13 @@ tail_format(const struct tail_hint *h, char text[TAIL_SIZE])
 	const struct mlog_tail *t = &h->tail;
 	char crc[CRC_DIGITS + 1];
 	int len = snprintf(text, TAIL_SIZE,
-	    "mq.tail 1 %s %d %lld %lld %lld %lld %lld %lld %lld %lld %d ", h->boot_id, h->epoch,
-	    (long long)t->segment_base, (long long)t->size, (long long)t->end_offset,
+	    "mq.tail 1 %s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld ", h->boot_id,
+	    h->epoch, (long long)t->segment_base, (long long)t->size, (long long)t->end_offset,
 	    (long long)t->indexed_position, (long long)t->first_timestamp,
 	    (long long)t->max_timestamp, (long long)t->max_timestamp_offset,
-	    (long long)t->synced_offset, t->producers ? 1 : 0);
+	    (long long)t->synced_offset, t->producers ? 1 : 0, (long long)h->clock_ms);
 
-	/* 37 + 8 * 20 and the rest stay below TAIL_SIZE. */
+	/* 37 + 9 * 20 and the rest stay below TAIL_SIZE. */
 	memset(text + len, ' ', (size_t)(TAIL_SIZE - len));
 	text[TAIL_SIZE - 1] = '\n';
 	snprintf(crc, sizeof(crc), "%08x", crc32c(0, text, TAIL_SIZE - 1 - CRC_DIGITS));
@@ -31,7 +31,7 @@ int
 tail_parse(struct tail_hint *h, const char *text, size_t len)
 {
 	char line[TAIL_SIZE + 1], crc[CRC_DIGITS + 1];
-	long long n[8];
+	long long n[9];
 	int producers;
 
 	if (len != TAIL_SIZE || text[TAIL_SIZE - 1] != '\n')
@@ -41,10 +41,11 @@ tail_parse(struct tail_hint *h, const char *text, size_t len)
 	snprintf(crc, sizeof(crc), "%08x", crc32c(0, text, TAIL_SIZE - 1 - CRC_DIGITS));
 	if (memcmp(crc, text + TAIL_SIZE - 1 - CRC_DIGITS, CRC_DIGITS) != 0)
 		return -1;
-	if (sscanf(line, "mq.tail 1 %36s %d %lld %lld %lld %lld %lld %lld %lld %lld %d", h->boot_id,
-	        &h->epoch, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
-	        &producers) != 11)
+	if (sscanf(line, "mq.tail 1 %36s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld",
+	        h->boot_id, &h->epoch, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
+	        &producers, &n[8]) != 12)
 		return -1;
+	h->clock_ms = n[8];
 	h->tail = (struct mlog_tail){
 	    .segment_base = n[0],
 	    .size = n[1],

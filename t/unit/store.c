@@ -94,6 +94,7 @@ test_tail(void)
 	struct buf text = BUF_INIT;
 	struct tail_hint h = {.boot_id = "6e0b9a5e-0000-4000-8000-00000000cafe",
 	    .epoch = INT32_MIN,
+	    .clock_ms = INT64_MIN,
 	    .tail = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN,
 	        INT64_MIN, true}},
 	                 back;
@@ -462,6 +463,48 @@ test_clean(void)
 	sim_disk_free(disk);
 }
 
+/* Deleting by age, beside a clock that jumps by ten days. */
+static void
+test_clock(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os);
+	struct image_config small[] = {{(char[]){"internal.segment.bytes"}, (char[]){"100"}}};
+	struct store_topic_spec spec = {.name = "t", .partitions = 1, .configs = small, .config_count = 1};
+	struct store_cleaned done;
+	struct err err = {0};
+	int64_t start, end;
+
+	store_create_topic(s, &spec, &err);
+	for (int i = 0; i < 5; i++)
+		append(s, "t", 0, "some words to fill a segment", &err);
+	store_free(s);
+	sim_set_wall_ms(disk, os_wall_ms(os) + 10 * 86400000LL);
+	s = open_store(os);
+	append(s, "t", 0, "some words to fill a segment", &err);
+	store_bounds(s, "t", 0, &start, &end, &err);
+	ok(start == 0 && end == 6, "a clock that has jumped between two processes deletes nothing");
+	append(s, "t", 0, "some words to fill a segment", &err);
+	store_bounds(s, "t", 0, &start, &end, &err);
+	ok(start == 5 && end == 7, "a look later it is believed");
+	sim_set_wall_ms(disk, os_wall_ms(os) + 10 * 86400000LL);
+	store_clean(s, "t", 0, &done, &err);
+	is_int(done.segments_deleted, 0, "nor is anything deleted on demand when it has just jumped");
+	store_clean(s, "t", 0, &done, &err);
+	ok(done.segments_deleted > 0, "but when that is asked again");
+	store_free(s);
+	sim_advance_ms(disk, 10 * 86400000LL);
+	s = open_store(os);
+	append(s, "t", 0, "some words to fill a segment", &err);
+	sim_advance_ms(disk, 10 * 86400000LL);
+	store_clean(s, "t", 0, &done, &err);
+	ok(done.segments_deleted > 0, "time that has really passed is no jump");
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
 /* However many partitions are written, few are open. */
 static void
 test_bounds(void)
@@ -559,6 +602,7 @@ main(void)
 	test_daemon();
 	test_refusals();
 	test_clean();
+	test_clock();
 	test_bounds();
 	test_space();
 	test_cost();
