@@ -93,19 +93,18 @@ compact(struct store *s, struct store_partition *p, bool wanted,
 	return ret;
 }
 
-/* A clock that jumped since somebody last looked makes nothing old: one look later
- * it is believed. */
+/* A clock that has jumped makes nothing old until it has stayed so for a while. */
 int
 partition_retain(struct store *s, struct store_partition *p, struct mlog_retained *gone,
     struct err *err)
 {
-	int64_t now = p->clock_jumped ? -1 : os_wall_ms(s->os);
+	bool jumped = p->clock.doubt_ms != -1;
 
-	if (p->clock_jumped && p->log.config.retention_ms >= 0)
+	if (jumped && p->log.config.retention_ms >= 0)
 		os_note(s->os, OS_WARN,
-		    "%s-%d: the clock has jumped: nothing is deleted by its age this time", p->topic,
-		    p->number);
-	return mlog_retain(&p->log, now, mlog_end(&p->log), gone, err);
+		    "%s-%d: the clock has jumped: nothing is deleted by its age for an hour",
+		    p->topic, p->number);
+	return mlog_retain(&p->log, jumped ? -1 : os_wall_ms(s->os), mlog_end(&p->log), gone, err);
 }
 
 static int

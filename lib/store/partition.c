@@ -13,11 +13,6 @@
 /* How often a directory may be replaced while we wait for its lock. */
 #define ENTER_TRIES 100
 
-/* A wall clock that moved further since the last look has jumped; the tail follows
- * one that moved so far. */
-#define CLOCK_JUMP_MS 60000
-#define CLOCK_STEP_MS 1000
-
 /* --- in memory ------------------------------------------------------------------ */
 
 static struct store_partition *
@@ -40,7 +35,8 @@ partition_new(const struct store *s, const char *topic, int32_t number, const st
 	p->number = number;
 	p->topic_id = *id;
 	p->lock_fd = p->tail_fd = -1;
-	p->config_offset = p->clock_ms = -1;
+	p->config_offset = -1;
+	p->clock = (struct tail_clock){-1, -1};
 	return p;
 }
 
@@ -442,20 +438,6 @@ open_log(struct store *s, struct store_partition *p, int trust, const struct tai
 	return 0;
 }
 
-/* Has the wall clock jumped since somebody last looked at this partition? The
- * monotonic one, which all processes of a boot share, tells; a clock that is
- * merely corrected moves less. */
-static void
-look_at_clock(struct store *s, struct store_partition *p, const struct tail_hint *h)
-{
-	int64_t now = os_wall_ms(s->os) - os_mono_ns(s->os) / 1000000;
-	int64_t known = h != NULL && tail_is_of_boot(s, h) ? h->clock_ms : p->clock_ms;
-	int64_t moved = known == -1 ? 0 : now > known ? now - known : known - now;
-
-	p->clock_jumped = moved > CLOCK_JUMP_MS;
-	p->clock_ms = known == -1 || moved > CLOCK_STEP_MS ? now : known;
-}
-
 /* Has the log open and at its end. */
 static int
 catch_up(struct store *s, struct store_partition *p, struct err *err)
@@ -464,7 +446,9 @@ catch_up(struct store *s, struct store_partition *p, struct err *err)
 	char text[TAIL_SIZE];
 	int trust = read_tail(s, p, &h, text);
 
-	look_at_clock(s, p, trust >= 0 ? &h : NULL);
+	if (trust >= 0 && tail_is_of_boot(s, &h))
+		p->clock = h.clock;
+	tail_clock_look(&p->clock, s->os);
 	if (partition_has_failed(p))
 		return err_set(err, ERR_IO, "%s-%d: takes nothing more after a storage error", p->topic,
 		    p->number);
@@ -537,7 +521,7 @@ static void
 write_tail(struct store *s, struct store_partition *p)
 {
 	struct tail_hint h = {
-	    .epoch = s->image.epoch, .clock_ms = p->clock_ms, .tail = p->log.tail};
+	    .epoch = s->image.epoch, .clock = p->clock, .tail = p->log.tail};
 	char text[TAIL_SIZE];
 
 	memcpy(h.boot_id, s->boot_id, sizeof(h.boot_id));

@@ -38,6 +38,12 @@ extern const struct uuid metadata_topic_id;
  * goes takes longer. */
 #define STORE_LOOK_NS 1000000000LL
 
+/* The wall clock as the writers of one boot see it: all share the monotonic one. */
+struct tail_clock {
+	int64_t offset_ms; /* wall less monotonic, as it is believed; -1 unknown */
+	int64_t doubt_ms;  /* monotonic time since which it is another; -1 it is not */
+};
+
 struct store_partition {
 	char *topic; /* owned */
 	int32_t number;
@@ -60,8 +66,7 @@ struct store_partition {
 	bool has_retired;
 	bool owed;            /* not all that we appended was durable when the log was let go of */
 	bool failed;          /* nor can it be made so any more */
-	int64_t clock_ms;     /* wall clock less monotonic, when last looked at; -1 unknown */
-	bool clock_jumped;    /* since the look before that */
+	struct tail_clock clock; /* how far the wall clock is believed */
 	uint64_t used;        /* for closing the one that was used longest ago */
 };
 
@@ -200,8 +205,8 @@ int partition_id_read(struct os *os, const char *dir, struct uuid *id, struct er
 
 struct tail_hint {
 	char boot_id[37];
-	int32_t epoch;    /* of the metadata log */
-	int64_t clock_ms; /* wall clock less monotonic, then */
+	int32_t epoch; /* of the metadata log */
+	struct tail_clock clock;
 	struct mlog_tail tail;
 };
 
@@ -215,6 +220,9 @@ int tail_peek(struct store *s, const char *dir, struct tail_hint *h);
  * would have raised the metadata log's epoch? */
 bool tail_is_of_boot(const struct store *s, const struct tail_hint *h);
 bool tail_is_current(const struct store *s, const struct tail_hint *h);
+
+/* Looks at the clock now, `c` being what the last look left. */
+void tail_clock_look(struct tail_clock *c, struct os *os);
 
 /* -1 if it is not whole. */
 int tail_parse(struct tail_hint *h, const char *text, size_t len);

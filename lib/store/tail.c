@@ -14,13 +14,14 @@ tail_format(const struct tail_hint *h, char text[TAIL_SIZE])
 	const struct mlog_tail *t = &h->tail;
 	char crc[CRC_DIGITS + 1];
 	int len = snprintf(text, TAIL_SIZE,
-	    "mq.tail 1 %s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld ", h->boot_id,
+	    "mq.tail 1 %s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld %lld ", h->boot_id,
 	    h->epoch, (long long)t->segment_base, (long long)t->size, (long long)t->end_offset,
 	    (long long)t->indexed_position, (long long)t->first_timestamp,
 	    (long long)t->max_timestamp, (long long)t->max_timestamp_offset,
-	    (long long)t->synced_offset, t->producers ? 1 : 0, (long long)h->clock_ms);
+	    (long long)t->synced_offset, t->producers ? 1 : 0, (long long)h->clock.offset_ms,
+	    (long long)h->clock.doubt_ms);
 
-	/* 37 + 9 * 20 and the rest stay below TAIL_SIZE. */
+	/* 37 + 10 * 20 and the rest stay below TAIL_SIZE. */
 	memset(text + len, ' ', (size_t)(TAIL_SIZE - len));
 	text[TAIL_SIZE - 1] = '\n';
 	snprintf(crc, sizeof(crc), "%08x", crc32c(0, text, TAIL_SIZE - 1 - CRC_DIGITS));
@@ -31,7 +32,7 @@ int
 tail_parse(struct tail_hint *h, const char *text, size_t len)
 {
 	char line[TAIL_SIZE + 1], crc[CRC_DIGITS + 1];
-	long long n[9];
+	long long n[10];
 	int producers;
 
 	if (len != TAIL_SIZE || text[TAIL_SIZE - 1] != '\n')
@@ -41,11 +42,11 @@ tail_parse(struct tail_hint *h, const char *text, size_t len)
 	snprintf(crc, sizeof(crc), "%08x", crc32c(0, text, TAIL_SIZE - 1 - CRC_DIGITS));
 	if (memcmp(crc, text + TAIL_SIZE - 1 - CRC_DIGITS, CRC_DIGITS) != 0)
 		return -1;
-	if (sscanf(line, "mq.tail 1 %36s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld",
+	if (sscanf(line, "mq.tail 1 %36s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld %lld",
 	        h->boot_id, &h->epoch, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
-	        &producers, &n[8]) != 12)
+	        &producers, &n[8], &n[9]) != 13)
 		return -1;
-	h->clock_ms = n[8];
+	h->clock = (struct tail_clock){n[8], n[9]};
 	h->tail = (struct mlog_tail){
 	    .segment_base = n[0],
 	    .size = n[1],
@@ -58,6 +59,38 @@ tail_parse(struct tail_hint *h, const char *text, size_t len)
 	    .producers = producers != 0,
 	};
 	return 0;
+}
+
+/* --- the clock ------------------------------------------------------------------- */
+
+/* A clock that moved further between two looks has jumped, a lesser move is a
+ * correction; nobody writes the tail for one below a second. What has stayed for an
+ * hour after a jump is believed. */
+#define CLOCK_JUMP_MS 60000
+#define CLOCK_STEP_MS 1000
+#define CLOCK_DOUBT_MS 3600000
+
+void
+tail_clock_look(struct tail_clock *c, struct os *os)
+{
+	int64_t mono = os_mono_ns(os) / 1000000, now = os_wall_ms(os) - mono;
+	int64_t moved;
+
+	if (c->offset_ms < 0 || c->doubt_ms < 0)
+		c->doubt_ms = -1;
+	if (c->offset_ms < 0)
+		c->offset_ms = now;
+	moved = now > c->offset_ms ? now - c->offset_ms : c->offset_ms - now;
+
+	if (moved > CLOCK_JUMP_MS) {
+		if (c->doubt_ms == -1)
+			c->doubt_ms = mono;
+		if (mono - c->doubt_ms < CLOCK_DOUBT_MS)
+			return;
+	}
+	c->doubt_ms = -1;
+	if (moved > CLOCK_STEP_MS)
+		c->offset_ms = now;
 }
 
 /* --- what it is worth ---------------------------------------------------------- */
