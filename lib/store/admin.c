@@ -8,18 +8,7 @@
 #include "store/store_impl.h"
 #include "store/topic_config.h"
 
-#define TOPIC_NAME_MAX 249
 #define CONFIG_VALUE_MAX 4096
-
-bool
-topic_name_ok(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len >= 1 && len <= TOPIC_NAME_MAX && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
-}
 
 /* --- records -------------------------------------------------------------------- */
 

@@ -102,6 +102,16 @@ config_key(struct buf *key, int8_t type, const char *resource, size_t len, struc
 	return err_nomem(err);
 }
 
+bool
+topic_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= TOPIC_NAME_MAX && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
+}
+
 int
 image_topic_add(
     struct image *im, const char *name, size_t len, const struct uuid *id, struct err *err)
@@ -116,6 +126,10 @@ image_topic_add(
 	if (t == NULL || (t->name = strndup(name, len)) == NULL) {
 		free(t);
 		return err_nomem(err);
+	}
+	if (strlen(t->name) != len || !topic_name_ok(t->name)) {
+		topic_free(t);
+		return err_set(err, ERR_CORRUPT, "a topic may not be named %.*s", (int)len, name);
 	}
 	t->id = *id;
 	if (map_put(&im->topics, name, len, t, NULL) == -1) {

@@ -80,6 +80,12 @@ void image_release(struct image *im);
  * end_offset are passed over. On an error the image must be dropped. */
 int image_apply(struct image *im, const struct batch *b, struct err *err);
 
+#define TOPIC_NAME_MAX 249
+
+/* Kafka's rule for topic names: [a-zA-Z0-9._-], 1 to TOPIC_NAME_MAX, not "." or "..". All of an
+ * image's keep it: they become names of directories. */
+bool topic_name_ok(const char *name);
+
 const struct image_topic *image_topic(const struct image *im, const char *name);
 const struct image_topic *image_topic_by_id(const struct image *im, const struct uuid *id);
 

@@ -142,7 +142,4 @@ int store_clean(struct store *s, const char *topic, int32_t partition, struct st
 int store_usage(struct store *s, const char *topic, int32_t partition, int64_t *bytes,
     int64_t *segments, struct err *err);
 
-/* Kafka's rule for topic names: [a-zA-Z0-9._-], 1..249, not "." or "..". */
-bool topic_name_ok(const char *name);
-
 #endif
