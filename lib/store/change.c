@@ -26,6 +26,25 @@ commit_batch(struct change *c, struct batch_builder *bb, int32_t epoch, struct e
 	return 0;
 }
 
+/* A transaction that a writer left open would swallow what is appended; it is
+ * ended as Kafka's next controller ends it. */
+static int
+abort_transaction(struct change *c, struct err *err)
+{
+	struct abort_transaction_record r;
+	struct batch_builder bb;
+	int ret;
+
+	wire_init(&wire_abort_transaction_record, &r);
+	r.reason = wire_str_of("its writer is gone");
+	batch_builder_init(&bb, CODEC_NONE, 0);
+	ret = records_add_metadata(&bb, &wire_abort_transaction_record, 0, &r, c->now_ms, err);
+	if (ret == 0)
+		ret = commit_batch(c, &bb, c->s->image.epoch, err);
+	batch_builder_release(&bb);
+	return ret;
+}
+
 /* The first records of a log, where nobody has written them yet; a death between
  * the two batches leaves the second to do. */
 static int
@@ -64,6 +83,8 @@ look_at_all(struct change *c, struct err *err)
 		    "%s: the log ends at offset %lld, but %lld could be read", c->metadata->dir,
 		    (long long)mlog_end(&c->metadata->log), (long long)s->image.end_offset);
 	if (image_is_sole(&s->image, s->node_id, err) == -1)
+		return -1;
+	if (s->image.in_transaction && abort_transaction(c, err) == -1)
 		return -1;
 	return begin_log(c, err);
 }
