@@ -18,11 +18,15 @@ struct recovery {
 	bool damaged;  /* it ends in bytes that are bad but may not go */
 };
 
+/* Nor may it reach into the next segment: its offsets would be there twice. */
 static bool
 follows(const struct recovery *rc, const struct batch *b)
 {
-	const struct mlog_tail *t = &rc->log->tail;
+	const struct mlog *log = rc->log;
+	const struct mlog_tail *t = &log->tail;
 
+	if (rc->at + 1 < log->segment_count && batch_last_offset(b) >= log->segments[rc->at + 1]->base)
+		return false;
 	return b->base_offset >= t->end_offset &&
 	    batch_last_offset(b) - t->segment_base <= INT32_MAX &&
 	    !scan_is_misplaced(&rc->scan, b, t->end_offset);
