@@ -169,7 +169,7 @@ dump_base_of(const char *path)
 			return -1;
 		value = value * 10 + (uint64_t)(name[i] - '0');
 	}
-	return value > INT64_MAX ? -1 : (int64_t)value;
+	return value > SEGMENT_BASE_MAX ? -1 : (int64_t)value;
 }
 
 static const struct {

@@ -105,7 +105,7 @@ bool dump_stopped(const struct dump *d);
 void dump_flush(struct dump *d);
 
 /* For scan_find, where no base bounds the offsets. */
-#define FAR_BASE (INT64_MAX - INT32_MAX)
+#define FAR_BASE (INT64_MAX - INT32_MAX - 1)
 
 /* --- between the parts -------------------------------------------------------- */
 

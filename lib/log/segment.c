@@ -178,6 +178,9 @@ create_files(struct segment *s, struct err *err)
 int
 segment_create(struct segment *s, struct err *err)
 {
+	if (s->base > SEGMENT_BASE_MAX)
+		return err_set(err, ERR_INVALID, "no segment can begin at offset %lld",
+		    (long long)s->base);
 	if (create_files(s, err) == -1)
 		return -1;
 	if (os_sync_dir(s->os, s->dir) == -1)

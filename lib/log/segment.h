@@ -17,6 +17,10 @@
 
 /* --- names ------------------------------------------------------------------- */
 
+/* Offsets within a segment are 32 bits wide; above this base they would not fit an
+ * offset. No file is named so by Kafka or us. */
+#define SEGMENT_BASE_MAX (INT64_MAX - INT32_MAX - 1)
+
 enum segment_kind { SEGMENT_LOG, SEGMENT_INDEX, SEGMENT_TIME, SEGMENT_TXN, SEGMENT_SNAPSHOT };
 
 /* What a suffix behind the kind's says (Kafka's crash-safe replacement). */

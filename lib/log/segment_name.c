@@ -61,7 +61,7 @@ segment_name_remove(struct os *os, const char *dir, const struct segment_name *n
 	return os_remove(os, path) == -1 && errno != ENOENT ? err_sys(err, errno, "%s: remove", path) : 0;
 }
 
-/* Twenty digits that fit an offset. */
+/* Twenty digits that make a base. */
 static int
 parse_base(const char *name, int64_t *base)
 {
@@ -74,7 +74,7 @@ parse_base(const char *name, int64_t *base)
 			return -1;
 		value = value * 10 + (uint64_t)(name[i] - '0');
 	}
-	if (value > INT64_MAX)
+	if (value > SEGMENT_BASE_MAX)
 		return -1;
 	*base = (int64_t)value;
 	return 0;

@@ -258,8 +258,8 @@ struct hunt {
 static bool
 believable(const struct hunt *h, const struct batch *b)
 {
-	return b->base_offset >= h->offset &&
-	    batch_last_offset(b) <= h->segment_base + INT32_MAX && b->last_offset_delta >= 0 &&
+	return b->base_offset >= h->offset && b->last_offset_delta >= 0 &&
+	    b->base_offset <= h->segment_base + INT32_MAX - b->last_offset_delta &&
 	    b->record_count >= 0 && b->record_count <= (int64_t)b->last_offset_delta + 1;
 }
 
