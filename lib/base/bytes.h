@@ -81,7 +81,9 @@ struct cursor {
 static inline struct cursor
 cursor_of(const void *data, size_t len)
 {
-	return (struct cursor){.at = data, .end = (const uint8_t *)data + len, .failed = false};
+	const uint8_t *at = data != NULL ? data : (const uint8_t *)""; /* for arithmetic */
+
+	return (struct cursor){.at = at, .end = at + len, .failed = false};
 }
 
 static inline size_t

@@ -343,7 +343,8 @@ headers_run(const struct run *r, const struct format_op *op)
 static int
 ops_run(const struct format *f, const struct run *r)
 {
-	for (const struct format_op *op = f->ops; op < f->ops + f->count; op++) {
+	for (size_t i = 0; i < f->count; i++) {
+		const struct format_op *op = &f->ops[i];
 		int rc = 0;
 
 		switch (op->kind) {

@@ -77,6 +77,8 @@ checkpoint_text_open(struct checkpoint_text *t, const char *text, size_t len, in
 	struct slice line, field;
 	int64_t version;
 
+	if (text == NULL)
+		text = ""; /* an empty buf's */
 	*t = (struct checkpoint_text){.at = text, .end = text + len, .field_count = field_count};
 	if (!next_line(t, &line))
 		return 0;
