@@ -78,7 +78,7 @@ put_record(struct logs *l, uint8_t flags, struct slice value)
 	bool control = flags & RECORD_CONTROL;
 	struct record rec = {.timestamp = 5,
 	    .key = key,
-	    .key_size = control ? sizeof(key) : -1,
+	    .key_size = control ? (int32_t)sizeof(key) : -1,
 	    .value = value.data,
 	    .value_size = (int32_t)value.len};
 	struct err err;

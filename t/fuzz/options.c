@@ -101,9 +101,7 @@ read_numbers(const struct options *o)
 		v = 1;
 		if (options_int(o, spec->id, 0, 1000, &v, &err) == 0)
 			assert(v >= 0 && v <= 1000);
-		(void)options_size(o, spec->id, 0, INT32_MAX, &v, &err);
 		(void)options_seconds(o, spec->id, 0, INT32_MAX, &v, &err);
-		(void)options_duration_ms(o, spec->id, 0, INT32_MAX, &v, &err);
 		(void)options_choice(o, spec->id, 0);
 		(void)option_name(spec, name);
 	}
