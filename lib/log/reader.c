@@ -67,6 +67,23 @@ reader_list(struct reader *r, struct err *err)
 		list->names[kept++] = *n;
 	}
 	list->count = kept;
+	r->listed = kept;
+	for (size_t i = 0; i < kept; i++)
+		r->listed = (r->listed ^ (uint64_t)list->names[i].base) * 0x100000001b3;
+	return 0;
+}
+
+int
+reader_list_again(struct reader *r, struct err *err)
+{
+	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
+		uint64_t before = r->listed;
+
+		if (reader_list(r, err) == -1)
+			return -1;
+		if (r->listed == before)
+			break;
+	}
 	return 0;
 }
 
@@ -101,6 +118,9 @@ open_current(struct reader *r, struct err *err)
 {
 	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
 		if (reader_list(r, err) == -1)
+			return -1;
+		if (r->names.count > 0 && r->names.names[0].base > r->offset &&
+		    reader_list_again(r, err) == -1)
 			return -1;
 		if (r->names.count == 0)
 			return 0;
@@ -160,6 +180,21 @@ following(const struct reader *r)
 	return i;
 }
 
+/* Lists the directory and says which segment to read after the open one. */
+static int
+list_following(struct reader *r, size_t *next, struct err *err)
+{
+	if (reader_list(r, err) == -1)
+		return -1;
+	*next = following(r);
+	if (*next == r->names.count || r->names.names[*next].base <= r->view.expected)
+		return 0;
+	if (reader_list_again(r, err) == -1)
+		return -1;
+	*next = following(r);
+	return 0;
+}
+
 /* Did a poll a moment ago find the end here? Then a look for the name that a new
  * segment would have is enough, most of the time. */
 static bool
@@ -216,9 +251,8 @@ at_end(struct reader *r, struct err *err)
 	scan_forget(&r->view.scan);
 	if (still_the_end(r))
 		return 0;
-	if (reader_list(r, err) == -1)
+	if (list_following(r, &next, err) == -1)
 		return -1;
-	next = following(r);
 	/* Looked at after the list: what was written before a roll is seen. */
 	size = file_size(r);
 	if (size > r->view.scan.position)
@@ -281,9 +315,8 @@ bad_to_the_end(struct reader *r, int64_t size, const char *why, struct err *err)
 	size_t next;
 	int said = 0;
 
-	if (reader_list(r, err) == -1)
+	if (list_following(r, &next, err) == -1)
 		return -1;
-	next = following(r);
 	if (!is_still_bad(r, position) || file_size(r) != size)
 		return 1;
 	if (next == r->names.count) {
@@ -467,7 +500,8 @@ reader_bounds(struct reader *r, int64_t *start, int64_t *end, struct err *err)
 	*start = *end = r->start_offset;
 	view_init(&v, r->os, r->dir);
 	for (int i = 0; got == -1 && i < LOOK_AGAIN_MAX; i++) {
-		if (reader_list(r, err) == -1)
+		if (reader_list(r, err) == -1 || (r->names.count > 0 &&
+		    r->names.names[0].base > *start && reader_list_again(r, err) == -1))
 			break;
 		got = 0;
 		if (r->names.count == 0)

@@ -21,6 +21,7 @@ struct reader {
 	char *dir;
 	int64_t start_offset;
 	struct segment_names names; /* as last listed; only those of segments */
+	uint64_t listed;            /* a digest of them */
 	struct view view;
 	int64_t synced_offset; /* all below was durable, so whole, once */
 	int64_t offset; /* the next batch to give ends above it */
@@ -44,6 +45,10 @@ struct reader {
 
 /* Lists the directory's segments into r->names. */
 int reader_list(struct reader *r, struct err *err);
+
+/* A listing may miss a name that is being renamed. Where one that was just made
+ * shows a gap, it is made again until two agree. */
+int reader_list_again(struct reader *r, struct err *err);
 
 /* Number of the segment that holds `offset`, or of the first; names is not
  * empty. */

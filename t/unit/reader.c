@@ -169,6 +169,67 @@ test_merged(void)
 
 /* Rot in the last batch looks like one that is being written, but for what a
  * checkpoint or hint says of it. */
+static struct os_ops real_ops, missing_ops;
+static const char *missed; /* a name that one listing does not show */
+static int listings, miss_at;
+
+struct filter {
+	int (*each)(void *ctx, const char *name);
+	void *ctx;
+};
+
+static int
+filter_name(void *ctx, const char *name)
+{
+	const struct filter *f = ctx;
+
+	return listings == miss_at && strcmp(name, missed) == 0 ? 0 : f->each(f->ctx, name);
+}
+
+static int
+list_missing(struct os *os, const char *path, int (*each)(void *ctx, const char *name), void *ctx)
+{
+	struct filter f = {each, ctx};
+
+	listings++;
+	return real_ops.list(os, path, filter_name, &f);
+}
+
+/* POSIX lets a listing miss a name that is renamed meanwhile. */
+static void
+test_missed_names(void)
+{
+	static const char *const names[] = {"00000000000000000000.log", "00000000000000000004.log",
+	    "00000000000000000008.log"};
+	struct world w;
+	int64_t start, end, next;
+	int wrong = 0, bad;
+
+	world_init(&w);
+	w.config.segment_bytes = 500;
+	world_recover(&w, 0);
+	append_many(&w, 8, 200);
+	real_ops = missing_ops = *w.os->ops;
+	missing_ops.list = list_missing;
+	w.os->ops = &missing_ops;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		missed = names[i];
+		for (miss_at = 1; miss_at < 12; miss_at++) {
+			struct reader *r;
+
+			listings = 0;
+			wrong += count_batches(&w, 0, &next, &bad) != 8 || bad != 0;
+			listings = 0;
+			r = reader_open(w.os, DIR_OF_LOG, 0, &w.err);
+			wrong += reader_bounds(r, &start, &end, &w.err) == -1 || start != 0 || end != 16;
+			reader_free(r);
+		}
+	}
+	is_int(wrong, 0, "a name that a listing misses is no hole");
+	w.os->ops = &real_ops;
+	world_release(&w);
+}
+
 static void
 test_rot_at_the_end(void)
 {
@@ -350,6 +411,7 @@ main(void)
 	test_deleted();
 	test_merged();
 	test_flips();
+	test_missed_names();
 	test_rot_at_the_end();
 	test_big_batches();
 	test_times(false);
