@@ -3,13 +3,22 @@
  * to wait for the first timer.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "os/os_real_impl.h"
 #include "os/os_timers.h"
 
 /* libev may wake a few microseconds before our clock agrees. */
 #define WAIT_SLACK_S 0.00005
+
+/* What a loop opens: epoll's descriptor, and one or two to be woken by. */
+#define LOOP_FDS 3
+
+/* The longest wait without a loop: a signal that comes just before it is seen
+ * only after it. */
+#define NAP_MS 100
 
 static void
 on_async(struct ev_loop *loop, ev_async *w, int events)
@@ -37,11 +46,29 @@ on_fd(struct ev_loop *loop, ev_io *w, int events)
 	r->fd_ready = true;
 }
 
+/* libev aborts when it finds no descriptor to be woken by, so we look first. */
+static int
+need_descriptors(void)
+{
+	int fds[LOOP_FDS], count = 0, why = 0;
+
+	while (count < LOOP_FDS && (fds[count] = open("/", O_PATH | O_CLOEXEC)) != -1)
+		count++;
+	if (count < LOOP_FDS)
+		why = errno;
+	while (count > 0)
+		close(fds[--count]);
+	errno = why;
+	return why == 0 ? 0 : -1;
+}
+
 int
 os_loop_need(struct os_real *r)
 {
 	if (r->loop != NULL)
 		return 0;
+	if (need_descriptors() == -1)
+		return -1;
 	r->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
 	if (r->loop == NULL) {
 		errno = EMFILE;
@@ -134,6 +161,14 @@ poll_once(struct os_real *r, double wait)
 	ev_timer_stop(r->loop, &r->until);
 }
 
+/* Waits where there is no loop. Then there are no threads and no watches either:
+ * only time, a signal, and perhaps a descriptor. */
+static void
+nap(struct pollfd *p, nfds_t count, double wait)
+{
+	poll(p, count, wait < 0. || wait > NAP_MS / 1e3 ? NAP_MS : (int)(wait * 1e3) + 1);
+}
+
 int
 os_loop_turn(struct os *os, int timeout_ms)
 {
@@ -142,7 +177,7 @@ os_loop_turn(struct os *os, int timeout_ms)
 
 	r->ran = 0;
 	if (wait != 0. && os_loop_need(r) == -1)
-		return -1;
+		nap(NULL, 0, wait);
 	/* Between the look at `woken` above and the making of the loop a signal
 	 * may have come. */
 	if (wait != 0. && atomic_load(&r->woken))
@@ -173,8 +208,10 @@ os_real_turn_fd(struct os *os, int fd, short poll_events, int timeout_ms)
 		bool ready = ready_now(fd, poll_events);
 		return os_loop_turn(os, 0) == -1 ? -1 : ready;
 	}
-	if (os_loop_need(r) == -1)
-		return -1;
+	if (os_loop_need(r) == -1) {
+		nap(&(struct pollfd){.fd = fd, .events = poll_events}, 1, wait_s(r, timeout_ms));
+		return os_loop_turn(os, 0) == -1 ? -1 : ready_now(fd, poll_events);
+	}
 	r->fd_ready = false;
 	ev_io_set(&r->fd_io, fd, events);
 	ev_io_start(r->loop, &r->fd_io);

@@ -1,4 +1,5 @@
 /* The machine's os: its loop, threads, watches, and locks between processes. */
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -400,6 +401,41 @@ test_locks(void)
 }
 
 static void
+on_synced(struct os_sync *s)
+{
+	*(bool *)s->ctx = true;
+}
+
+/* libev alone would abort. */
+static void
+test_no_descriptors(void)
+{
+	struct os *os = os_new();
+	struct os_timer t = {.fire = on_timer, .ctx = (char[]){"t"}};
+	bool synced = false;
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+	struct os_sync sync = {.fds = &fd, .fd_count = 1, .done = on_synced, .ctx = &synced};
+	struct rlimit all, none;
+
+	getrlimit(RLIMIT_NOFILE, &all);
+	none = all;
+	none.rlim_cur = (rlim_t)fd + 2;
+	setrlimit(RLIMIT_NOFILE, &none);
+	trace[0] = '\0';
+	os_timer_start(os, &t, 5);
+	os_sync_start(os, &sync);
+	while (!synced || trace[0] == '\0')
+		os_turn(os, -1);
+	ok(synced && sync.result == 0, "without descriptors to be had a sync is done");
+	is_str(trace, "t", "and a timer fires");
+	is_int(os_real_turn_fd(os, fd, POLLIN, -1), 1, "and a descriptor is waited for");
+	setrlimit(RLIMIT_NOFILE, &all);
+	is_int(os_turn(os, 1), 0, "when there are some again the loop is made");
+	close(fd);
+	os_free(os);
+}
+
+static void
 note_keep(void *ctx, enum os_level level, const char *text)
 {
 	snprintf(ctx, 64, "%d %s", (int)level, text);
@@ -433,6 +469,7 @@ main(void)
 	test_turn_fd();
 	test_wake();
 	test_locks();
+	test_no_descriptors();
 	test_note();
 	unlink(file);
 	rmdir(dir);
