@@ -426,6 +426,15 @@ print_usage(struct print *table, const struct admin_call *call)
 	print_int(table, call->bytes);
 }
 
+/* Of the many partitions that an internal topic has from its beginning most have no
+ * files yet: they are not told of. */
+static bool
+is_unused(const struct admin_call *call)
+{
+	return call->op == ADMIN_USAGE && call->segments == 0 && call->bytes == 0 &&
+	    strncmp(call->topic, "__", 2) == 0;
+}
+
 /* A table with one admin call for each partition. */
 static int
 each_partition(struct topics *c, enum admin_op op, const struct column *columns, size_t count,
@@ -445,6 +454,8 @@ each_partition(struct topics *c, enum admin_op op, const struct column *columns,
 			outcome_fail(&c->outcome, err);
 			continue;
 		}
+		if (is_unused(&call))
+			continue;
 		print_place(&c->table, &places.list[i]);
 		print_cells(&c->table, &call);
 		if (print_row(&c->table, err) == -1)

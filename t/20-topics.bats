@@ -316,6 +316,16 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$(jq '.segments >= 3 and .bytes > 3000000 and .bytes < 3500000' <<<"$output")" = true ]
 }
 
+@test "du tells of the partitions of committed offsets that have files" {
+	mq-topics create t
+	echo x | mq-produce -t t
+	mq-consume -t t -G g -e >/dev/null
+	run mq-topics du -J
+	rows=$(jq -r '.topic' <<<"$output" | sort | uniq -c | awk '{ print $2, $1 }')
+	[ "$status" -eq 0 ]
+	[ "$rows" = $'__consumer_offsets 1\nt 1' ]
+}
+
 # --- a Kafka store -----------------------------------------------------------
 
 @test "the topics of a store that Apache Kafka wrote are there" {
