@@ -24,12 +24,13 @@ on_small_disk()
 	unshare -Urm bash -e -o pipefail -c 'mount -t tmpfs -o size="$1" tmpfs disk; "$2"' - "$1" "$2"
 }
 
-# fill TOPIC: until it is refused; then $refused is the producer's status.
+# fill TOPIC BATCH NAME: records called NAME, in batches of so many, until one is
+# refused; then $refused is the producer's status.
 fill()
 {
 	refused=0
-	awk 'BEGIN { pad = sprintf("%900s", ""); gsub(/ /, "x", pad); while (1) print "fill", ++i, pad }' |
-		{ mq-produce -d "$store" -t "$1" -B 100 --ack-format "$ACK_FORMAT" >>acked/fill 2>fill.err || refused=$?
+	awk -v name="$3" 'BEGIN { pad = sprintf("%900s", ""); gsub(/ /, "x", pad); while (1) print name, ++i, pad }' |
+		{ mq-produce -d "$store" -t "$1" -B "$2" --ack-format "$ACK_FORMAT" >>"acked/$3" 2>fill.err || refused=$?
 		  return "$refused"; } || refused=$?
 }
 
@@ -38,7 +39,8 @@ full_disk()
 	mq-topics -d "$store" create t -X segment.bytes=1M
 	mq-topics -d "$store" create other
 	lines before 5 | mq-produce -d "$store" -t t --ack-format "$ACK_FORMAT" >acked/before
-	fill t
+	fill t 100 fill
+	fill t 1 last # what is left is less than any batch
 	echo "full: $refused: $(cat fill.err)"
 	[ "$refused" -eq 74 ]
 	[ "$(wc -l <fill.err)" -eq 1 ]

@@ -120,7 +120,8 @@ read_from(struct reader *r, int64_t offset)
 	int got = reader_seek(r, offset, &err), steps = 0;
 
 	while (got != -1 && (got = reader_next(r, &b, &err)) != 0) {
-		assert(++steps < STEPS_MAX);
+		steps++;
+		assert(steps < STEPS_MAX);
 		if (got == -1) {
 			damaged = true;
 			show("read", err.text);
