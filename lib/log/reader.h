@@ -57,9 +57,6 @@ void reader_position(const struct reader *r, int64_t *segment_base, int64_t *pos
 int reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
     int64_t *found_timestamp, struct err *err);
 
-/* Read committed: end of what is stable (LSO), and the aborted transactions
- * that touch [from, to). Replays batch headers from the newest producer
- * snapshot. `list` is malloc'd, the caller frees it. */
 /* The caller knows (a checkpoint, a hint) that all below `offset` was durable
  * once: bad bytes at the end that hide it are rot and told as such, not taken for
  * a batch that is being written. */
@@ -70,6 +67,9 @@ void reader_synced(struct reader *r, int64_t offset);
  * headers. */
 void reader_without_producers(struct reader *r, int64_t offset);
 
+/* Read committed: end of what is stable (LSO), and the aborted transactions
+ * that touch [from, to). Replays batch headers from the newest producer
+ * snapshot. `list` is malloc'd, the caller frees it. */
 int reader_stable_end(struct reader *r, int64_t *lso, struct err *err);
 int reader_aborted(struct reader *r, int64_t from, int64_t to, struct aborted_txn **list,
     size_t *count, struct err *err);
