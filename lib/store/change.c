@@ -3,6 +3,27 @@
 
 #include "store/store_impl.h"
 
+/* Reads up to what was just appended. The reader may stand in a segment that is
+ * gone, where a snapshot was ahead of its log: then it looks again. */
+static int
+read_own(struct store *s, int64_t end, struct err *err)
+{
+	struct reader *r = s->metadata;
+	int64_t first, last;
+
+	if (store_read_metadata(s, err) == -1)
+		return -1;
+	if (s->image.end_offset != end &&
+	    (reader_bounds(r, &first, &last, err) == -1 ||
+	        reader_seek(r, s->image.end_offset, err) == -1 ||
+	        store_read_metadata(s, err) == -1))
+		return -1;
+	if (s->image.end_offset == end)
+		return 0;
+	return err_set(err, ERR_CORRUPT, "%s/" METADATA_TOPIC "-0: written up to offset %lld, read up "
+	    "to %lld", s->dir, (long long)end, (long long)s->image.end_offset);
+}
+
 /* Appends what the builder holds, makes it durable and applies it. */
 static int
 commit_batch(struct change *c, struct batch_builder *bb, int32_t epoch, struct err *err)
@@ -20,7 +41,7 @@ commit_batch(struct change *c, struct batch_builder *bb, int32_t epoch, struct e
 		return -1;
 	if (mlog_sync(log, err) == -1)
 		return -1;
-	if (store_read_metadata(s, err) == -1)
+	if (read_own(s, mlog_end(log), err) == -1)
 		return -1;
 	s->metadata_durable = s->image.end_offset;
 	return 0;
