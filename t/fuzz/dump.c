@@ -2,7 +2,7 @@
  * dump: mq-dump-log over hostile files of every kind, repaired or as they are.
  * Every line of JSON must be JSON; one file's damage must not be another's.
  *
- * Input: options, kind, topic and repairs in a byte each, -o as a part, a text
+ * Input: which call fails, options, kind, topic and repairs in a byte each, -o as a part, a text
  * that stands for the base in a byte; then the file.
  */
 #include <assert.h>
@@ -78,6 +78,8 @@ dump_as(struct dump *d, const char *path, enum dump_topic topic, struct err *err
 	if (topic == TOPIC_USER)
 		return dump_file(d, path, err);
 	fd = os_open(d->os, path, OS_READ);
+	if (fd == -1)
+		return -1;
 	d->path = path;
 	d->kind = dump_kind_of(path);
 	d->topic = topic;
@@ -128,7 +130,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	uint8_t options = fuzz_byte(&c), kind = fuzz_byte(&c), topic = fuzz_byte(&c) % 5;
+	uint8_t fail = fuzz_byte(&c), options = fuzz_byte(&c), kind = fuzz_byte(&c), topic = fuzz_byte(&c) % 5;
 	uint8_t repair = fuzz_byte(&c) ^ (REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
 	char *range = fuzz_string(fuzz_part(&c)), path[128] = "t-0/";
 	int64_t base = fuzz_byte(&c);
@@ -152,6 +154,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_repair_snapshot(copy, content.len);
 		machine_init(&m, NULL);
 		machine_write(&m, path, (struct slice){copy, content.len});
+		machine_fail(&m, fail);
 		run(&m, options, (enum dump_topic)topic, range, path);
 		machine_release(&m);
 	}

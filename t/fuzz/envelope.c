@@ -48,12 +48,14 @@ check_json(const void *text, size_t len)
 static void
 check_identity(const struct record *rec)
 {
-	struct place at = {.topic = "a-topic", .partition = 3, .broker = 1, .leader_epoch = -1};
+	struct batch b = {.attributes = rec->offset % 2 ? BATCH_LOG_APPEND_TIME : 0};
+	struct place at = {.topic = "a-topic", .partition = 3, .broker = 1};
 	struct envelope e = {.error_at = 0};
 	struct buf out = BUF_INIT;
 	struct framed again;
 	struct err err;
 
+	place_set_batch(&at, &b);
 	if (envelope_write(&out, rec, &at, &err) == -1)
 		abort();
 	check_json(out.data, out.len);

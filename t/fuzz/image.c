@@ -3,7 +3,7 @@
  * metadata log and snapshot it is opens or does not; and whatever is then done
  * in the store stays in its directory.
  *
- * Input: how; then records: flags in a byte (see below), the value as a part.
+ * Input: which call fails; then records: flags in a byte (see below), the value as a part.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -44,6 +44,8 @@ put_bytes(struct logs *l, struct slice raw)
 	struct buf *to = &l->bytes[l->which];
 	size_t at = to->len;
 
+	if (raw.len == 0)
+		return;
 	buf_put(to, raw.data, raw.len);
 	fuzz_repair_batches(to->data + at, to->len - at, l->next[l->which],
 	    REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
@@ -258,7 +260,7 @@ use_store(struct store *s)
 }
 
 static void
-open_store(const struct logs *l)
+open_store(const struct logs *l, uint8_t fail)
 {
 	struct slice properties = {(const uint8_t *)PROPERTIES, strlen(PROPERTIES)};
 	struct store_options options;
@@ -272,6 +274,7 @@ open_store(const struct logs *l)
 	machine_write(&m, LOG, (struct slice){l->bytes[0].data, l->bytes[0].len});
 	if (l->bytes[1].len > 0)
 		machine_write(&m, SNAPSHOT, (struct slice){l->bytes[1].data, l->bytes[1].len});
+	machine_fail(&m, fail);
 	store_options_default(&options);
 	options.lock_wait_ms = 0;
 	s = store_open(m.os, "s", &options, &err);
@@ -290,16 +293,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cursor c = cursor_of(data, size);
 	struct image im;
 	struct logs l;
+	uint8_t fail;
 
 	if (size > INPUT_MAX)
 		return 0;
+	fail = fuzz_byte(&c);
 	logs_make(&l, &c);
 	for (int i = 0; i < 2; i++) {
 		image_init(&im);
 		apply(&im, &l.bytes[i]);
 		image_release(&im);
 	}
-	open_store(&l);
+	open_store(&l, fail);
 	buf_release(&l.bytes[0]);
 	buf_release(&l.bytes[1]);
 	return 0;

@@ -121,6 +121,18 @@ read_topics(const struct options *o)
 	selection_release(&s);
 }
 
+static bool
+asks_for_list(const struct options *o)
+{
+	const char *text;
+	size_t at = 0;
+
+	while ((text = options_each(o, 'X', &at)) != NULL)
+		if (strcmp(text, "list") == 0 || strcmp(text, "dump") == 0)
+			return true;
+	return false;
+}
+
 static void
 read_properties(const struct options *o)
 {
@@ -130,11 +142,10 @@ read_properties(const struct options *o)
 	struct err err;
 	size_t at = 0, count;
 
-	while ((text = options_each(o, 'X', &at)) != NULL) {
-		if (strcmp(text, "list") == 0)
-			return; /* prints */
+	if (asks_for_list(o))
+		return;
+	while ((text = options_each(o, 'X', &at)) != NULL)
 		try_property(text);
-	}
 	arena_init(&arena, 1 << 20);
 	(void)topic_properties(o, true, &arena, &list, &count, &err);
 	(void)topic_properties(o, false, &arena, &list, &count, &err);
@@ -156,6 +167,9 @@ read_all(const struct options *o)
 	read_topics(o);
 	read_properties(o);
 	config_init(&c);
+	/* Files are not what is tried here, nor printing. */
+	if (!options_has(o, 'F') && !asks_for_list(o) && config_load(&c, o, true, &err) == 0)
+		use_config(&c);
 	if (store_dir_choose(&dir, o, &c, &err) == 0)
 		store_dir_release(&dir);
 	config_release(&c);
@@ -215,6 +229,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *words = fuzz_string(rest);
 
 	report_set_level(OS_ERROR);
+	setenv("MQ_CONFIG", "none", 1);
 	if (which & 128)
 		try_file(rest);
 	else

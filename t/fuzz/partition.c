@@ -4,7 +4,7 @@
  * open; what recovery leaves must be a log: sound to verification, read to its
  * end, and ready for more.
  *
- * Input: what is repaired and how the log is opened; then files: kind and state
+ * Input: which call fails, what is repaired and how the log is opened; then files: kind and state
  * in a byte, base in a byte, content as a part. Batches follow from the base.
  */
 #include <assert.h>
@@ -109,7 +109,7 @@ put_file(struct work *w, struct cursor *c, int repair)
 
 /* Reads from `offset` to the end. Returns what comes next, or -1: damage. */
 static int64_t
-read_from(struct reader *r, int64_t offset)
+read_from(struct work *w, struct reader *r, int64_t offset)
 {
 	struct record_reader records = {0};
 	int64_t next = offset;
@@ -125,6 +125,8 @@ read_from(struct reader *r, int64_t offset)
 		if (got == -1) {
 			damaged = true;
 			show("read", err.text);
+			if (machine_failed(&w->m))
+				break;
 			assert(err.code == ERR_CORRUPT);
 			assert(reader_damage(r)->position >= 0);
 			got = 0;
@@ -152,8 +154,8 @@ look(struct work *w)
 	if (r == NULL)
 		return;
 	reader_bounds(r, &start, &end, &err);
-	read_from(r, start);
-	read_from(r, start + (end - start) / 2);
+	read_from(w, r, start);
+	read_from(w, r, start + (end - start) / 2);
 	reader_position(r, &a, &b);
 	reader_offset_for_time(r, 1700000000000, &a, &b, &err);
 	reader_offset_for_time(r, 5, &a, &b, &err);
@@ -163,7 +165,7 @@ look(struct work *w)
 		free(list);
 	}
 	reader_synced(r, end);
-	read_from(r, end);
+	read_from(w, r, end);
 	reader_without_producers(r, end);
 	reader_stable_end(r, &a, &err);
 	reader_free(r);
@@ -268,12 +270,11 @@ use_log(struct mlog *log, uint8_t how)
 	append(log);
 }
 
-/* A tail was believed, or a clean stop: what comes of it need not be sound. */
+/* A tail was believed, a clean stop or a recovery point: what comes of it need
+ * not be sound. */
 static void
-open_believing(struct work *w, uint8_t how)
+open_believing(struct work *w, uint8_t how, struct mlog_open_args args)
 {
-	struct mlog_open_args args = {.how = how & 64 ? MLOG_CLEAN : MLOG_TRUST_TAIL,
-	    .tail = w->has_tail ? &w->tail.tail : NULL};
 	struct work copy = *w;
 	struct mlog log;
 	struct err err;
@@ -300,14 +301,15 @@ open_recovering(struct work *w, uint8_t how)
 	if (mlog_open(&log, w->m.os, DIR, &w->config, &args, &err) == -1)
 		return;
 	assert(log.start_offset <= mlog_end(&log));
-	assert(verify(w, mlog_end(&log)) == 0);
+	assert(verify(w, mlog_end(&log)) == 0 || machine_failed(&w->m));
 	end = mlog_end(&log);
 	if (append(&log) == 0)
 		assert(mlog_end(&log) == end + 1);
 	r = reader_open(w->m.os, DIR, log.start_offset, &err);
-	assert(r != NULL);
-	if (mlog_end(&log) > log.start_offset)
-		assert(read_from(r, log.start_offset) == mlog_end(&log));
+	assert(r != NULL || machine_failed(&w->m));
+	if (r != NULL && mlog_end(&log) > log.start_offset)
+		assert(read_from(w, r, log.start_offset) == mlog_end(&log) ||
+		    machine_failed(&w->m));
 	reader_free(r);
 	use_log(&log, how);
 	mlog_release(&log);
@@ -318,6 +320,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
+	uint8_t fail = fuzz_byte(&c);
 	int repair = fuzz_byte(&c) ^ (REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
 	uint8_t how = fuzz_byte(&c);
 	struct segment_rebuilt rebuilt;
@@ -331,16 +334,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.config.index_interval_bytes = 200;
 	w.config.retention_bytes = 2000;
 	machine_init(&w.m, NULL);
-	sim_os_set_note(w.m.os, show_note, NULL);
+	sim_os_set_note(w.m.sim, show_note, NULL);
 	if (os_mkdir(w.m.os, DIR) == -1)
 		abort();
 	for (int i = 0; i < 16 && cursor_left(&c) > 0; i++)
 		put_file(&w, &c, repair);
+	machine_fail(&w.m, fail & 1 ? fail : 0);
 	look(&w);
 	verify(&w, -1);
 	verify(&w, 5);
 	segment_rebuild(w.m.os, DIR, 0, 200, NULL, how & 128, &rebuilt, &err);
-	open_believing(&w, how);
+	open_believing(&w, how, (struct mlog_open_args){
+	    .how = how & 64 ? MLOG_CLEAN : MLOG_TRUST_TAIL,
+	    .tail = w.has_tail ? &w.tail.tail : NULL});
+	open_believing(&w, how, (struct mlog_open_args){.how = MLOG_RECOVER,
+	    .recovery_point = how & 64 ? 1000 : 40, .start_offset = how & 16 ? 3 : 0});
+	if (fail != 0 && !(fail & 1))
+		machine_fail(&w.m, fail);
 	open_recovering(&w, how);
 	machine_release(&w.m);
 	return 0;

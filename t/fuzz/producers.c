@@ -2,7 +2,7 @@
  * producers: a snapshot, as it is and with its checksum repaired, and batches
  * replayed on top of it. A state that was written must read back the same.
  *
- * Input: the snapshot as a part, then batches, which are repaired.
+ * Input: which call fails, the snapshot as a part, then batches, which are repaired.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ check_identity(struct machine *m, const struct producers *p)
 	if (p->end_offset >= 0) {
 		if (producers_write_snapshot(p, m->os, DIR, &err) == -1 ||
 		    producers_load_newest(&again, m->os, DIR, INT64_MAX, &err) < p->end_offset)
-			abort();
+			assert(machine_failed(m));
 	}
 	producers_release(&again);
 	buf_release(&once);
@@ -66,13 +66,14 @@ replay(struct producers *p, const uint8_t *data, size_t len)
 }
 
 static void
-read_as_it_is(struct machine *m, struct slice snapshot)
+read_as_it_is(struct machine *m, struct slice snapshot, uint8_t fail)
 {
 	struct producers p;
 	struct err err;
 
 	producers_init(&p);
 	machine_write(m, DIR "/00000000000000000100.snapshot", snapshot);
+	machine_fail(m, fail);
 	if (producers_read_snapshot(&p, m->os, DIR, END, &err) == 0)
 		check_identity(m, &p);
 	producers_load_newest(&p, m->os, DIR, INT64_MAX, &err);
@@ -84,6 +85,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
+	uint8_t fail = fuzz_byte(&c);
 	struct slice snapshot = fuzz_part(&c), log = fuzz_rest(&c);
 	uint8_t *repaired = malloc(snapshot.len + 1), *batches = malloc(log.len + 1);
 	struct producers p;
@@ -98,7 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_repair_batches(
 	    batches, log.len, END, REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
 	machine_init(&m, NULL);
-	read_as_it_is(&m, snapshot);
+	read_as_it_is(&m, snapshot, fail);
 
 	producers_init(&p);
 	if (producers_decode(&p, repaired, snapshot.len, END, &err) == 0)

@@ -12,6 +12,8 @@ import struct
 import sys
 
 DATA = "t/data/kafka-store"
+# Their inputs begin with the number of a call that fails; 0: none.
+FAILING = ["dump", "groups", "image", "index", "partition", "producers", "texts"]
 KINDS = ["log", "index", "timeindex", "txnindex", "snapshot"]
 
 
@@ -166,7 +168,15 @@ def groups():
                 out += bytes([32 | txn | control | (16 if value is None else 0)])
                 out += part(key or b"") + part(value or b"")
             yield out
+            yield out + out
             yield b"\x80" + part(batch)
+    old = part(b"\0\0\0\1g\0\1t\0\0\0\0") + part(b"\0\1" + struct.pack(">q", 5) + b"\0\1m" + bytes(16))
+    new = part(b"\0\1\0\1g\0\1t\0\0\0\0") + part(b"\0\3" + struct.pack(">qi", 5, 1) + b"\0\1m" + bytes(8))
+    other = part(b"\0\1\0\1g\0\1t\0\0\0\0") + part(
+        b"\0\4" + struct.pack(">qi", 5, 1) + b"\2m" + bytes(8) + b"\1\0\x10" + b"\7" * 16)
+    for flags in (0x20, 0x25):
+        for record in (old, new, other):
+            yield bytes([flags]) + record + bytes([flags]) + record + bytes([flags]) + new
     name = b"g.0123456789012345678901"
     yield b"\x40" + part(name) + part(b"g\nclient\n123\nt\nother\n")
     yield b"\x40" + part(name) + part(b"g\nclient\n") + b"\x40" + part(name[:-1] + b"x") + part(
@@ -189,7 +199,8 @@ def dump():
         for options in (0, 17, 32, 0x75, 18):
             yield bytes([options, kind[0], topic, 0]) + part(b"") + b"\x00" + content
         yield bytes([4, kind[0], topic, 7]) + part(b"2..5") + b"\x00" + content
-        yield bytes([5, kind[0], topic, 0]) + part(b"@1..") + b"\x00" + content
+        for points in (b"@2020-01-01..", b"..@2020-01-01", b"@2020-01-01..2040-01-01", b"+1..-1"):
+            yield bytes([5, kind[0], topic, 0]) + part(points) + b"\x00" + content
     for path in sorted(glob.glob("t/data/batches/*.bin")):
         for name, topic in topics + [("", 0)]:
             for options in (17, 18, 32):
@@ -343,7 +354,12 @@ def main():
         if not os.path.exists(f"t/fuzz/{name}.c") or not callable(make):
             continue
         os.makedirs(f"{sys.argv[1]}/{name}", exist_ok=True)
-        for number, seed in enumerate(make()):
+        seeds = list(make())
+        if name in FAILING:
+            long = sorted(seeds, key=len)[-40::8]
+            seeds = [b"\0" + seed for seed in seeds]
+            seeds += [bytes([call]) + seed for seed in long for call in range(1, 190)]
+        for number, seed in enumerate(seeds):
             with open(f"{sys.argv[1]}/{name}/seed-{number:03}", "wb") as file:
                 file.write(seed)
 

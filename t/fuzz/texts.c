@@ -3,7 +3,7 @@
  * tail also with its checksum repaired). What is read and written must read
  * back the same.
  *
- * Input: which file, then its content.
+ * Input: which call fails, which file, then its content.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -26,9 +26,10 @@ try_checkpoint(struct machine *m, struct slice text)
 	if (checkpoint_read(&c, m->os, "points", &err) == 0) {
 		if (checkpoint_write(&c, m->os, "points", &err) == -1 ||
 		    checkpoint_read(&again, m->os, "points", &err) == -1)
-			abort();
-		assert(again.count == c.count);
-		for (size_t i = 0; i < c.count; i++) {
+			assert(machine_failed(m));
+		else
+			assert(again.count == c.count);
+		for (size_t i = 0; i < again.count; i++) {
 			struct checkpoint_entry *e = &c.entries[i];
 
 			assert(checkpoint_get(&again, e->topic, e->partition) == e->offset);
@@ -86,9 +87,10 @@ try_epochs(struct machine *m, struct slice text)
 		e.dirty = true;
 		if (epochs_write(&e, m->os, "t-0", &err) == -1 ||
 		    epochs_read(&again, m->os, "t-0", &err) == -1)
-			abort();
-		assert(again.count == e.count);
-		for (size_t i = 0; i < e.count; i++)
+			assert(machine_failed(m));
+		else
+			assert(again.count == e.count);
+		for (size_t i = 0; i < again.count; i++)
 			assert(again.entries[i].epoch == e.entries[i].epoch &&
 			    again.entries[i].start_offset == e.entries[i].start_offset);
 		use_epochs(&e);
@@ -107,7 +109,7 @@ try_properties(struct machine *m, struct slice text)
 	if (meta_properties_read(m->os, "s", &meta, &err) == 0)
 		assert(meta.node_id >= 0);
 	else
-		assert(err.code == ERR_CORRUPT || err.code == ERR_TOO_LARGE);
+		assert(err.code == ERR_CORRUPT || err.code == ERR_TOO_LARGE || machine_failed(m));
 }
 
 static void
@@ -152,11 +154,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	uint8_t which = fuzz_byte(&c);
+	uint8_t fail = fuzz_byte(&c), which = fuzz_byte(&c);
 	struct slice text = fuzz_rest(&c);
 	struct machine m;
 
 	machine_init(&m, NULL);
+	machine_fail(&m, fail);
 	switch (which % 5) {
 	case 0:
 		try_checkpoint(&m, text);

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "log/batch.h"
+#include "os/os_fault.h"
 
 #define SNAPSHOT_HEADER 10
 #define SNAPSHOT_ENTRY 46
@@ -125,14 +126,32 @@ void
 machine_init(struct machine *m, struct sim_disk *disk)
 {
 	m->disk = disk != NULL ? disk : sim_disk_new();
-	m->os = sim_os_new(m->disk, 1);
+	m->sim = sim_os_new(m->disk, 1);
+	m->os = fault_new(m->sim);
 	assert(m->disk != NULL && m->os != NULL);
+}
+
+void
+machine_fail(struct machine *m, uint8_t byte)
+{
+	struct fault_plan plan = {.calls = FAULT_ALL & ~(unsigned)(FAULT_CLOSE | FAULT_CLOSE_WRITTEN),
+	    .at = byte < 128 ? byte : (byte - 127u) * 2,
+	    .sticky = byte >= 128};
+
+	if (byte != 0)
+		fault_plan(m->os, &plan);
+}
+
+bool
+machine_failed(struct machine *m)
+{
+	return fault_fired(m->os) > 0;
 }
 
 void
 machine_release(struct machine *m)
 {
-	assert(sim_os_open_count(m->os) == 0);
+	assert(sim_os_open_count(m->sim) == 0);
 	os_free(m->os);
 	sim_disk_free(m->disk);
 }

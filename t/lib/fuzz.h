@@ -49,11 +49,19 @@ void fuzz_repair_tail(uint8_t *data, size_t len);
 
 struct machine {
 	struct sim_disk *disk;
-	struct os *os;
+	struct os *os; /* a fault layer over `sim` */
+	struct os *sim;
 };
 
 /* A process on `disk`, which becomes the machine's; NULL: an empty one. */
 void machine_init(struct machine *m, struct sim_disk *disk);
+
+/* One call fails, from here on: the one that `byte` says; 0: none. Of those from
+ * 128 on every second number, and all calls after it. */
+void machine_fail(struct machine *m, uint8_t byte);
+
+/* True if it has: then nothing is promised but an orderly end. */
+bool machine_failed(struct machine *m);
 
 /* Nothing may be left open. */
 void machine_release(struct machine *m);
