@@ -165,7 +165,7 @@ report_finish(int status)
 		return status;
 	if (errno == EPIPE)
 		signals_raise(SIGPIPE);
-	report_error("standard output: %s", errno != 0 ? strerror(errno) : "a write failed");
+	report_error(REPORT_STDOUT ": write: %s", errno != 0 ? strerror(errno) : "failed before");
 	clearerr(stdout); /* said once, if a caller looks again */
 	return EXIT_IO;
 }

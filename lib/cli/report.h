@@ -27,6 +27,9 @@ enum exit_status {
 	EXIT_CONFIG = 78,
 };
 
+/* What standard output is called in messages. */
+#define REPORT_STDOUT "stdout"
+
 /* The tool's name, for all lines; static. */
 void report_init(const char *tool);
 

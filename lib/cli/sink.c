@@ -11,6 +11,8 @@
 
 #include <linux/sockios.h>
 
+#include "cli/report.h"
+
 /* What a pipe is asked to hold, where no account is kept of what left it: with
  * the usual 64 KiB, writer and reader wait for each other four times a write. */
 #define PIPE_BYTES (1 << 20)
@@ -102,8 +104,8 @@ sink_flush(struct sink *s, struct err *err)
 		if (n == -1) {
 			s->closed = errno == EPIPE;
 			if (s->closed)
-				return err_set(err, ERR_CLOSED, "stdout: the reader is gone");
-			return err_sys(err, errno, "stdout: write");
+				return err_set(err, ERR_CLOSED, REPORT_STDOUT ": the reader is gone");
+			return err_sys(err, errno, REPORT_STDOUT ": write");
 		}
 		at += (size_t)n;
 		s->written += n;
@@ -158,7 +160,7 @@ sink_settle(struct sink *s, void (*left)(void *ctx, const struct sink_mark *m), 
 	if (s->mark_count == 0 || s->marks[s->mark_first].end > gone)
 		return 0;
 	if (s->kind == SINK_FILE && fdatasync(s->fd) == -1 && errno != EINVAL)
-		return err_sys(err, errno, "stdout: sync");
+		return err_sys(err, errno, REPORT_STDOUT ": sync");
 	while (s->mark_count > 0 && s->marks[s->mark_first].end <= gone) {
 		left(ctx, &s->marks[s->mark_first]);
 		s->mark_first = (s->mark_first + 1) % s->mark_cap;

@@ -136,7 +136,7 @@ main(void)
 	ok(ended_with(child(ignoring, -1), 0), "an ignored one stays ignored");
 	ok(ended_with(child(printing, null), EXIT_OK), "output that is written");
 	ok(ended_with(child(printing, full), EXIT_IO), "output on a full disk");
-	is_str(said, "mq-test: standard output: No space left on device\n", "is named");
+	is_str(said, "mq-test: stdout: write: No space left on device\n", "is named");
 	if (pipe(fds) == -1)
 		return 1;
 	close(fds[0]);
