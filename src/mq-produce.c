@@ -4,6 +4,7 @@
  * The way of a record: input (bytes) -> framing (where one ends, what is its
  * key) -> producer (which partition, which batch) -> target.
  */
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -186,8 +187,9 @@ wait_for_input(struct produce *p, struct input *in, struct err *err)
 		if (producer_check(p->producer, err) == -1)
 			return -1;
 	}
-	os_real_turn_fd(p->conn.os, in->fd, POLLIN, -1);
 	p->now_ms = NO_TIMESTAMP;
+	if (os_real_turn_fd(p->conn.os, in->fd, POLLIN, -1) == -1)
+		return err_sys(err, errno, "%s: waiting", in->name);
 	return 0;
 }
 

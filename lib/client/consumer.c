@@ -460,10 +460,8 @@ fetch(struct consumer *c, int timeout_ms, struct err *err)
 	for (size_t i = 0; i < c->part_count; i++)
 		if (c->parts[i]->state == PART_READING)
 			c->asked[call.part_count++] = &c->parts[i]->fetch;
-	if (call.part_count == 0) {
-		os_turn(c->target->os, timeout_ms);
-		return 0;
-	}
+	if (call.part_count == 0)
+		return target_turn(c->target, timeout_ms, err);
 	target_fetch(c->target, &call);
 	if (target_wait(c->target, &call.call) == 0)
 		return 0;
@@ -492,8 +490,7 @@ consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err
 {
 	bool any = false;
 
-	os_turn(c->target->os, 0);
-	if (settle_group(c, err) == -1)
+	if (target_turn(c->target, 0, err) == -1 || settle_group(c, err) == -1)
 		return -1;
 	for (size_t idle = 0; idle < c->part_count && budget > 0 && !c->stopped;) {
 		struct part *p = c->parts[c->turn++ % c->part_count];

@@ -21,7 +21,8 @@ struct flight {
 	struct producer_ack ack;
 	struct buf inputs; /* if `numbered`, int64_t each: the caller's numbers of the records */
 	struct lane *lane;
-	struct flight *next; /* in the list of free ones */
+	struct flight *next; /* in the list of free ones, or of those under way */
+	struct flight **link; /* what points to one under way */
 };
 
 /* One partition: the batch being filled, and how many are in flight. */
@@ -51,6 +52,7 @@ struct producer {
 	struct map topics;  /* name -> struct producer_topic */
 	struct producer_topic *last; /* the one used last */
 	struct flight *free;
+	struct flight *under_way;
 	struct room *rooms; /* free ones */
 	size_t in_flight;
 	struct err failure; /* what stopped it; code 0: nothing */
@@ -102,6 +104,56 @@ flight_free(struct flight *f)
 	free(f);
 }
 
+/* A batch is under way. */
+static void
+flight_enter(struct producer *p, struct flight *f)
+{
+	p->in_flight++;
+	f->lane->in_flight++;
+	f->next = p->under_way;
+	f->link = &p->under_way;
+	if (f->next != NULL)
+		f->next->link = &f->next;
+	p->under_way = f;
+}
+
+/* It no longer is. */
+static void
+flight_leave(struct producer *p, struct flight *f)
+{
+	p->in_flight--;
+	f->lane->in_flight--;
+	*f->link = f->next;
+	if (f->next != NULL)
+		f->next->link = f->link;
+}
+
+/* The loop cannot wait: nothing under way will be told. */
+static void
+withdraw_all(struct producer *p)
+{
+	while (p->under_way != NULL) {
+		struct flight *f = p->under_way;
+
+		target_withdraw(p->target, &f->call.call);
+		flight_leave(p, f);
+		flight_free(f);
+	}
+}
+
+/* One turn of the loop. */
+static void
+turn(struct producer *p)
+{
+	struct err err;
+
+	if (target_turn(p->target, -1, &err) == 0)
+		return;
+	withdraw_all(p);
+	if (p->failure.code == 0)
+		p->failure = err;
+}
+
 static void
 topic_free(struct producer *p, struct producer_topic *t)
 {
@@ -122,7 +174,7 @@ producer_free(struct producer *p)
 		return;
 	/* Calls under way point into us. */
 	while (p->in_flight > 0)
-		os_turn(p->target->os, -1);
+		turn(p);
 	for (struct map_entry *e = NULL; (e = map_next(&p->topics, e)) != NULL;)
 		topic_free(p, e->value);
 	map_release(&p->topics);
@@ -180,8 +232,7 @@ lane_send(struct lane *l, bool urgent)
 	if (l->topic->sticky == l->partition)
 		l->topic->sticky = -1;
 	os_timer_stop(p->target->os, &l->linger);
-	p->in_flight++;
-	l->in_flight++;
+	flight_enter(p, f);
 	f->call = (struct produce_call){
 	    .call = {.done = flight_done},
 	    .topic = l->topic->name,
@@ -212,8 +263,7 @@ flight_done(struct call *call)
 	struct lane *l = f->lane;
 	struct producer *p = l->producer;
 
-	p->in_flight--;
-	l->in_flight--;
+	flight_leave(p, f);
 	f->ack.base_offset = f->call.base_offset;
 	f->ack.inputs = (const int64_t *)(const void *)f->inputs.data;
 	if (f->call.append_time != NO_TIMESTAMP)
@@ -310,6 +360,8 @@ topic_fetch(struct producer *p, const char *name, struct err *err)
 		    err_name(mc.topics[0].code));
 	else if (mc.topics[0].internal)
 		err_set(err, ERR_REFUSED, "topic %s is Kafka's own; records are not written to it", name);
+	else if (mc.topics[0].partition_count == 0)
+		err_set(err, ERR_LEADER_NOT_AVAILABLE, "topic %s has no partitions", name);
 	else
 		t = topic_new(p, &mc.topics[0], err);
 	arena_release(&arena);
@@ -414,7 +466,7 @@ static int
 wait_for_room(struct producer *p, struct err *err)
 {
 	while (p->in_flight >= p->target->produce_calls_max && p->failure.code == 0)
-		os_turn(p->target->os, -1);
+		turn(p);
 	if (p->failure.code != 0) {
 		*err = p->failure;
 		return -1;
@@ -564,7 +616,7 @@ producer_flush(struct producer *p, struct err *err)
 	if (target_wait(p->target, &flush) == -1 && p->failure.code == 0)
 		p->failure = flush.err;
 	while (p->in_flight > 0)
-		os_turn(p->target->os, -1);
+		turn(p);
 	if (p->failure.code != 0) {
 		*err = p->failure;
 		return -1;

@@ -252,6 +252,7 @@ struct target_ops {
 	void (*metadata)(struct target *t, struct metadata_call *c);
 	void (*produce)(struct target *t, struct produce_call *c);
 	void (*flush)(struct target *t, struct call *c);
+	void (*withdraw)(struct target *t, struct call *c);
 	void (*fetch)(struct target *t, struct fetch_call *c);
 	int (*next)(struct target *t, struct fetch_part *p, struct batch *b, struct err *err);
 	void (*forget)(struct target *t, struct fetch_part *p);
@@ -295,6 +296,14 @@ static inline void
 target_flush(struct target *t, struct call *c)
 {
 	t->ops->flush(t, c);
+}
+
+/* Lets go of a call that is under way, which is never told then: the caller's
+ * struct is its own again. What it asked for may still happen. */
+static inline void
+target_withdraw(struct target *t, struct call *c)
+{
+	t->ops->withdraw(t, c);
 }
 
 static inline void
@@ -383,9 +392,14 @@ target_free(struct target *t)
 		t->ops->free(t);
 }
 
-/* Turns the loop until the call is finished. Returns 0, or -1 if c->err is set.
+/* Turns the loop until the call is finished. Returns 0, or -1 if c->err is set,
+ * also when the loop cannot wait: the call is withdrawn then.
  * Use with calls whose `done` is NULL. */
 int target_wait(struct target *t, struct call *c);
+
+/* One turn of the loop (os_turn). Returns 0, or -1 with err: it cannot wait, and
+ * nothing that is under way will ever be told. */
+int target_turn(struct target *t, int timeout_ms, struct err *err);
 
 /* --- backends -------------------------------------------------------------- */
 

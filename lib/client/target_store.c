@@ -40,6 +40,32 @@ call_queue_pop(struct call_queue *q)
 	return c;
 }
 
+/* True if it was there. */
+static bool
+call_queue_remove(struct call_queue *q, struct call *c)
+{
+	for (struct call **at = &q->first; *at != NULL; at = &(*at)->next) {
+		if (*at != c)
+			continue;
+		*at = c->next;
+		if (c->next == NULL)
+			q->last = at;
+		return true;
+	}
+	return false;
+}
+
+/* A sync goes on without it: that knows descriptors, not calls. */
+static void
+store_target_withdraw(struct target *t, struct call *c)
+{
+	struct store_target *st = store_target_of(t);
+
+	if (!call_queue_remove(&st->done, c) && !call_queue_remove(&st->unsynced, c) &&
+	    !call_queue_remove(&st->in_sync, c))
+		store_target_fetch_withdraw(st, c);
+}
+
 void
 store_target_finish(struct store_target *st, struct call *c, int result)
 {
@@ -71,9 +97,11 @@ store_target_free(struct target *t)
 {
 	struct store_target *st = store_target_of(t);
 
-	/* A sync that runs points into us. */
+	/* A sync that runs points into us; if its end cannot be waited for, all that
+	 * it may touch is left to the process's. */
 	while (st->syncing)
-		os_turn(t->os, -1);
+		if (os_turn(t->os, -1) == -1)
+			return;
 	os_timer_stop(t->os, &st->tell);
 	os_timer_stop(t->os, &st->sync_due);
 	os_timer_stop(t->os, &st->poll);
@@ -87,6 +115,7 @@ static const struct target_ops store_target_ops = {
     .metadata = store_target_metadata,
     .produce = store_target_produce,
     .flush = store_target_flush,
+    .withdraw = store_target_withdraw,
     .fetch = store_target_fetch,
     .next = store_target_next,
     .forget = store_target_forget,

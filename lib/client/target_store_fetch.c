@@ -265,6 +265,17 @@ store_target_fetch(struct target *t, struct fetch_call *c)
 	poll_start(st);
 }
 
+void
+store_target_fetch_withdraw(struct store_target *st, struct call *c)
+{
+	struct fetch_call **at = &st->fetches;
+
+	while (*at != NULL && &(*at)->call != c)
+		at = (struct fetch_call **)&(*at)->call.next;
+	if (*at != NULL)
+		*at = (struct fetch_call *)c->next;
+}
+
 /* --- offsets --------------------------------------------------------------- */
 
 static int

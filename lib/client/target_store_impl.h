@@ -58,6 +58,7 @@ void store_target_fetch(struct target *t, struct fetch_call *c);
 int store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struct err *err);
 void store_target_forget(struct target *t, struct fetch_part *p);
 void store_target_offsets(struct target *t, struct offsets_call *c);
+void store_target_fetch_withdraw(struct store_target *st, struct call *c);
 void store_target_fetch_init(struct store_target *st);
 
 /* target_store_group.c */

@@ -1,6 +1,7 @@
 /* The producer: when batches leave, in which order, and what becomes of failures. */
 #include "client/producer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "os/os_sim.h"
@@ -21,6 +22,7 @@ struct shelf {
 	struct os_timer let_go; /* with `let_go_ms`: the oldest, so long after */
 	int let_go_ms;          /* -1: only the test does */
 	struct call *flush;
+	int withdrawn;
 };
 
 static void
@@ -83,8 +85,22 @@ shelf_metadata(struct target *t, struct metadata_call *c)
 	c->call.finished = true;
 }
 
-static const struct target_ops shelf_ops = {
-    .metadata = shelf_metadata, .produce = shelf_produce, .flush = shelf_flush};
+static void
+shelf_withdraw(struct target *t, struct call *c)
+{
+	struct shelf *s = (struct shelf *)t;
+
+	s->withdrawn++;
+	if (c == s->flush)
+		s->flush = NULL;
+	else
+		s->told++;
+}
+
+static const struct target_ops shelf_ops = {.metadata = shelf_metadata,
+    .produce = shelf_produce,
+    .flush = shelf_flush,
+    .withdraw = shelf_withdraw};
 
 /* --- a producer above it ---------------------------------------------------- */
 
@@ -344,6 +360,64 @@ test_too_large(void)
 	bench_release(&b);
 }
 
+static void
+test_no_partitions(void)
+{
+	struct bench b;
+
+	bench_init(&b, 0);
+	b.producer = producer_new(&b.shelf.target, &b.config, &b.err);
+	ok(producer_topic(b.producer, "t", &b.err) == NULL,
+	    "a topic without a partition is not produced to");
+	is_str(b.err.text, "topic t has no partitions", "and that is said");
+	bench_release(&b);
+}
+
+/* --- a loop that cannot wait ------------------------------------------------- */
+
+static int
+failing_turn(struct os *os, int timeout_ms)
+{
+	(void)os;
+	(void)timeout_ms;
+	errno = EIO;
+	return -1;
+}
+
+static void
+test_no_turn(void)
+{
+	struct bench b;
+	const struct os_ops *whole;
+	struct os_ops failing;
+
+	bench_init(&b, 1);
+	b.config.batch_records = 1;
+	send(&b, 0, "a", 1);
+	send(&b, 0, "b", 2);
+	whole = b.os->ops;
+	failing = *whole;
+	failing.turn = failing_turn;
+	b.os->ops = &failing;
+	is_int(producer_flush(b.producer, &b.err), -1, "a flush that cannot wait ends");
+	is_int(b.err.sys_errno, EIO, "with the loop's error");
+	is_int(b.shelf.withdrawn, 3, "the flush and both batches are taken back");
+	producer_free(b.producer);
+
+	b.producer = NULL;
+	b.shelf.count = b.shelf.told = b.shelf.withdrawn = 0;
+	send(&b, 0, "c", 3);
+	producer_free(b.producer);
+	is_int(b.shelf.withdrawn, 1, "so is what is under way when the producer goes");
+
+	b.producer = NULL;
+	b.shelf.count = b.shelf.told = b.shelf.withdrawn = 0;
+	b.shelf.target.produce_calls_max = 1;
+	is_int(send(&b, 0, "d", 4), -1, "who cannot wait for room is told");
+	b.os->ops = whole;
+	bench_release(&b);
+}
+
 /* --- over a store ----------------------------------------------------------- */
 
 static const struct os_ops *sim_ops;
@@ -412,6 +486,8 @@ main(void)
 	test_failure_stops();
 	test_failure_passed_over();
 	test_too_large();
+	test_no_partitions();
+	test_no_turn();
 	test_syncs();
 	return tap_done();
 }

@@ -202,11 +202,75 @@ test_configs(void)
 	world_release(&w);
 }
 
+static int
+failing_turn(struct os *os, int timeout_ms)
+{
+	(void)os;
+	(void)timeout_ms;
+	errno = EIO;
+	return -1;
+}
+
+/* What a call under way is, when the loop cannot wait for it: nothing of the
+ * target's; calls before and after it are as they were. */
+static void
+test_withdraw(void)
+{
+	struct world w;
+	struct sent first, second;
+	struct fetch_part part = {.topic = "t"};
+	struct fetch_part *parts = &part;
+	struct arena arena;
+	const struct os_ops *whole;
+	struct os_ops failing;
+
+	world_init(&w);
+	make_topic(&w, "t", NULL);
+	arena_init(&arena, 1 << 20);
+	whole = w.os->ops;
+	failing = *whole;
+	failing.turn = failing_turn;
+	send(&w, &first, "t");
+	send(&w, &second, "t");
+	part.offset = 2;
+	w.os->ops = &failing;
+	{
+		struct metadata_call done = {.arena = &arena};
+		struct fetch_call waits = {.parts = &parts, .part_count = 1, .max_wait_ms = -1};
+		struct call flush = {.done = NULL};
+
+		target_metadata(w.target, &done);
+		target_fetch(w.target, &waits);
+		is_int(target_wait(w.target, &second.call.call), -1, "a loop that fails is an end");
+		is_int(second.call.call.err.sys_errno, EIO, "with its error");
+		is_int(target_wait(w.target, &done.call), -1, "also for what is done, not told");
+		is_int(target_wait(w.target, &waits.call), -1, "and for what waits for data");
+		target_flush(w.target, &flush);
+		is_int(target_wait(w.target, &flush), -1, "and for what waits for a sync");
+		memset(&done, 0xff, sizeof(done));
+		memset(&waits, 0xff, sizeof(waits));
+		memset(&flush, 0xff, sizeof(flush));
+	}
+	memset(&second.call, 0xff, sizeof(second.call));
+	w.os->ops = whole;
+	is_int(target_wait(w.target, &first.call.call), 0, "the others are told as ever");
+	for (int i = 0; i < 2; i++) {
+		struct metadata_call more = {.arena = &arena};
+
+		target_metadata(w.target, &more);
+		is_int(target_wait(w.target, &more.call), 0, "the next call is answered");
+	}
+	target_forget(w.target, &part);
+	arena_release(&arena);
+	world_release(&w);
+}
+
 int
 main(void)
 {
 	test_configs();
 	test_failed_log();
 	test_many_segments();
+	test_withdraw();
 	return tap_done();
 }
