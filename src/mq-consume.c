@@ -249,6 +249,10 @@ read_options(struct consume *c, struct err *err)
 	if (read_range(c, err) == -1 ||
 	    selection_init(&c->selection, o, 't', SELECT_OPERANDS, "topic", err) == -1)
 		return -1;
+	/* The group would give us others too, and nobody would read them. */
+	if (cf->group != NULL && c->partitions.count > 0 && !c->partitions.any)
+		return err_set(err, ERR_INVALID, "-p and -G exclude each other: a group shares out "
+		    "all partitions among its members (leave out -p, or -G)");
 	if (c->selection.count == 0)
 		return err_set(err, ERR_INVALID, "no topic; name one with -t or as an operand");
 	c->follows = !cf->stop_at_end && cf->range.to.kind == POINT_NONE;
@@ -352,7 +356,8 @@ add_topics(struct consume *c, struct err *err)
 		if (!told)
 			report_warn("no topic %s yet; waiting for it (-m)", missing);
 		told = true;
-		os_turn(c->conn.os, STEP_WAIT_MS);
+		if (target_turn(c->conn.target, STEP_WAIT_MS, err) == -1)
+			return -1;
 	}
 }
 
@@ -383,7 +388,7 @@ run(struct consume *c, struct err *err)
 		if (sink_flush(&c->sink, err) == -1 || commit_when_due(c, err) == -1)
 			return -1;
 		if (sink_reader_gone(&c->sink))
-			return err_set(err, ERR_CLOSED, "stdout: the reader is gone");
+			return err_set(err, ERR_CLOSED, REPORT_STDOUT ": the reader is gone");
 	}
 	if (c->config.group != NULL && !interrupted())
 		sink_drain(&c->sink, -1, interrupted);

@@ -81,6 +81,14 @@ all_there() {
 	[ "$(mq-consume -G early -e -X auto.offset.reset=earliest t | wc -l)" -eq 3 ]
 }
 
+@test "-p beside -G is a usage error: the group shares out all partitions" {
+	mq-topics create t --partitions 2
+	seq 4 | mq-produce -t t --partitioner rr
+	bad 2 '-p and -G exclude each other' mq-consume -G g -p 0 -e t
+	[ -z "$(mq-groups list)" ]
+	[ "$(mq-consume -G g -p -1 -e t | wc -l)" -eq 4 ]
+}
+
 @test "a group on several topics has an offset in each" {
 	seq 3 | mq-produce -t a
 	seq 4 6 | mq-produce -t b
