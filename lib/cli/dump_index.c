@@ -216,7 +216,7 @@ dump_txn_index(struct dump *d, int fd, struct err *err)
 }
 
 static void
-producer_put(struct dump *d, const struct producer *p)
+producer_put(struct dump *d, const struct producer_entry *p)
 {
 	const struct producer_batch *last =
 	    p->batch_count > 0 ? &p->batches[p->batch_count - 1] : NULL;

@@ -32,7 +32,7 @@ static bool
 is_last_of_producer(const struct compaction *c, const struct batch *b)
 {
 	int64_t most = c->args->producer_expire_ms;
-	const struct producer *p;
+	const struct producer_entry *p;
 
 	if (b->producer_id < 0 || !c->log->producers_loaded)
 		return false;

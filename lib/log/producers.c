@@ -37,7 +37,7 @@ producers_clear(struct producers *p, int64_t end_offset)
 	p->end_offset = end_offset;
 }
 
-struct producer *
+struct producer_entry *
 producers_find(const struct producers *p, int64_t id)
 {
 	uint8_t key[8];
@@ -46,10 +46,10 @@ producers_find(const struct producers *p, int64_t id)
 	return map_get(&p->by_id, key, sizeof(key));
 }
 
-static struct producer *
+static struct producer_entry *
 find_or_add(struct producers *p, const struct batch *b, struct err *err)
 {
-	struct producer *one = producers_find(p, b->producer_id);
+	struct producer_entry *one = producers_find(p, b->producer_id);
 	uint8_t key[8];
 
 	if (one != NULL)
@@ -75,7 +75,7 @@ find_or_add(struct producers *p, const struct batch *b, struct err *err)
 
 /* A new epoch starts its own sequence: the old batches are no duplicates. */
 static void
-enter_epoch(struct producer *one, int16_t epoch)
+enter_epoch(struct producer_entry *one, int16_t epoch)
 {
 	if (one->epoch == epoch)
 		return;
@@ -84,7 +84,7 @@ enter_epoch(struct producer *one, int16_t epoch)
 }
 
 static void
-replay_data(struct producer *one, const struct batch *b)
+replay_data(struct producer_entry *one, const struct batch *b)
 {
 	struct producer_batch *batches = one->batches;
 
@@ -142,12 +142,12 @@ read_marker(const struct batch *b, struct marker *m, struct err *err)
 
 /* First offset of the oldest open transaction of anybody but `but`, or -1. */
 static int64_t
-first_open(const struct producers *p, const struct producer *but)
+first_open(const struct producers *p, const struct producer_entry *but)
 {
 	int64_t first = -1;
 
 	for (struct map_entry *e = NULL; (e = map_next(&p->by_id, e)) != NULL;) {
-		const struct producer *one = e->value;
+		const struct producer_entry *one = e->value;
 		if (one == but || one->txn_first_offset == -1)
 			continue;
 		if (first == -1 || one->txn_first_offset < first)
@@ -157,7 +157,7 @@ first_open(const struct producers *p, const struct producer *but)
 }
 
 static void
-fill_aborted(const struct producers *p, const struct producer *one, const struct batch *b,
+fill_aborted(const struct producers *p, const struct producer_entry *one, const struct batch *b,
     struct aborted_txn *aborted)
 {
 	int64_t next = first_open(p, one);
@@ -175,7 +175,7 @@ replay_marker(struct producers *p, const struct batch *b, struct aborted_txn *ab
     bool *has_aborted, struct err *err)
 {
 	struct marker m;
-	struct producer *one;
+	struct producer_entry *one;
 	int r = read_marker(b, &m, err);
 
 	if (r != 1)
@@ -201,7 +201,7 @@ int
 producers_replay(struct producers *p, const struct batch *b, struct aborted_txn *aborted,
     bool *has_aborted, struct err *err)
 {
-	struct producer *one;
+	struct producer_entry *one;
 
 	if (has_aborted != NULL)
 		*has_aborted = false;
@@ -234,7 +234,7 @@ producers_expire(struct producers *p, int64_t before_ms)
 	uint8_t key[8];
 
 	for (struct map_entry *e = NULL; (e = map_next(&p->by_id, e)) != NULL;) {
-		struct producer *one = e->value;
+		struct producer_entry *one = e->value;
 		if (one->txn_first_offset != -1 || one->last_timestamp >= before_ms)
 			continue;
 		key_of(one->id, key);

@@ -25,7 +25,8 @@ struct producer_batch {
 	int64_t timestamp;
 };
 
-struct producer {
+/* What the log remembers of one producer (Kafka: ProducerStateEntry). */
+struct producer_entry {
 	int64_t id;
 	int16_t epoch;
 	int32_t coordinator_epoch;
@@ -36,7 +37,7 @@ struct producer {
 };
 
 struct producers {
-	struct map by_id; /* 8 bytes big-endian -> struct producer, owned */
+	struct map by_id; /* 8 bytes big-endian -> struct producer_entry, owned */
 	int64_t end_offset; /* the state is that of the log up to here */
 };
 
@@ -51,7 +52,7 @@ void producers_init(struct producers *p);
 void producers_release(struct producers *p);
 void producers_clear(struct producers *p, int64_t end_offset);
 
-struct producer *producers_find(const struct producers *p, int64_t id);
+struct producer_entry *producers_find(const struct producers *p, int64_t id);
 
 /* Takes one batch in: sequence and timestamps, begin of a transaction, and for
  * a control batch (whose first record is opened) its end. `aborted` may be

@@ -17,13 +17,13 @@
 static int
 by_id(const void *a, const void *b)
 {
-	const struct producer *const *pa = a, *const *pb = b;
+	const struct producer_entry *const *pa = a, *const *pb = b;
 
 	return ((*pa)->id > (*pb)->id) - ((*pa)->id < (*pb)->id);
 }
 
 static void
-put_producer(struct buf *out, const struct producer *one)
+put_producer(struct buf *out, const struct producer_entry *one)
 {
 	struct producer_batch last = {.last_sequence = -1, .last_offset = -1, .offset_delta = 0};
 
@@ -42,15 +42,15 @@ put_producer(struct buf *out, const struct producer *one)
 int
 producers_encode(const struct producers *p, struct buf *out, struct err *err)
 {
-	const struct producer **all;
+	const struct producer_entry **all;
 	size_t at = out->len, count = 0;
 
-	all = calloc(p->by_id.count + 1, sizeof(const struct producer *));
+	all = calloc(p->by_id.count + 1, sizeof(const struct producer_entry *));
 	if (all == NULL)
 		return err_nomem(err);
 	for (struct map_entry *e = NULL; (e = map_next(&p->by_id, e)) != NULL;)
 		all[count++] = e->value;
-	qsort(all, count, sizeof(const struct producer *), by_id);
+	qsort(all, count, sizeof(const struct producer_entry *), by_id);
 	buf_i16(out, SNAPSHOT_VERSION);
 	buf_i32(out, 0);
 	buf_i32(out, (int32_t)count);
@@ -65,7 +65,7 @@ producers_encode(const struct producers *p, struct buf *out, struct err *err)
 }
 
 static void
-get_producer(struct cursor *c, struct producer *one)
+get_producer(struct cursor *c, struct producer_entry *one)
 {
 	struct producer_batch last;
 
@@ -85,7 +85,7 @@ static int
 decode_entries(struct producers *p, struct cursor *c, int32_t count, struct err *err)
 {
 	for (int32_t i = 0; i < count; i++) {
-		struct producer *one = calloc(1, sizeof(*one));
+		struct producer_entry *one = calloc(1, sizeof(*one));
 		void *old = NULL;
 		uint8_t key[8];
 

@@ -224,7 +224,7 @@ test_idempotent(void)
 	static const char *const pairs[2][2] = {{"a", "1"}, {"b", "1"}};
 	struct world w;
 	struct compact_result res;
-	struct producer *p;
+	struct producer_entry *p;
 
 	world_init(&w);
 	world_recover(&w, 0);

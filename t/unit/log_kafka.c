@@ -79,7 +79,7 @@ holds_all(struct world *w, struct world *kafka, int64_t offset)
 	if (producers_read_snapshot(&theirs, kafka->os, DIR_OF_LOG, offset, &w->err) == -1)
 		all = false;
 	for (struct map_entry *e = NULL; (e = map_next(&theirs.by_id, e)) != NULL;) {
-		const struct producer *a = e->value, *b = producers_find(&w->log.producers, a->id);
+		const struct producer_entry *a = e->value, *b = producers_find(&w->log.producers, a->id);
 		int n = b != NULL ? b->batch_count : 0;
 
 		all = all && b != NULL && a->epoch == b->epoch &&

@@ -23,7 +23,7 @@ test_golden(void)
 	uint8_t want[128], bytes[TXNINDEX_ENTRY];
 	struct aborted_txn a = {7, 100, 109, 110}, back;
 	struct producers p;
-	struct producer *one;
+	struct producer_entry *one;
 	struct buf out = BUF_INIT;
 	struct err err;
 	size_t n;
@@ -116,7 +116,7 @@ static void
 test_replay(void)
 {
 	struct producers p;
-	struct producer *one;
+	struct producer_entry *one;
 	struct aborted_txn a;
 	bool has;
 
