@@ -46,6 +46,15 @@ admin(struct topics *c, struct admin_call *call, struct err *err)
 	return connection_admin(&c->conn, call, &c->arena, err);
 }
 
+/* No word means all topics but Kafka's own, as the glob '*' does. */
+static bool
+is_meant(struct topics *c, const struct target_topic *t)
+{
+	if (c->wanted.count == 0)
+		return !t->internal;
+	return selection_has(&c->wanted, t->name);
+}
+
 /* Finds the topics that are meant; tells of words that mean none. */
 static int
 find_topics(struct topics *c, struct err *err)
@@ -63,7 +72,7 @@ find_topics(struct topics *c, struct err *err)
 		return err_nomem(err);
 	for (size_t i = 0; i < all.topic_count; i++) {
 		names[i] = all.topics[i].name;
-		if (!selection_has(&c->wanted, names[i]))
+		if (!is_meant(c, &all.topics[i]))
 			continue;
 		c->names[c->found_count] = names[i];
 		c->found[c->found_count++] = &all.topics[i];
@@ -184,12 +193,12 @@ describe_configs(struct topics *c, struct err *err)
 		for (size_t k = 0; k < call.found_config_count; k++) {
 			const struct admin_found_config *f = &call.found_configs[k];
 
-			if (f->is_default && !all)
+			if (f->source != CONFIG_DYNAMIC_TOPIC && !all)
 				continue;
 			print_text(&c->table, call.topic);
 			print_text(&c->table, f->name);
 			print_text(&c->table, f->value);
-			print_text(&c->table, f->is_default ? "default" : "topic");
+			print_text(&c->table, config_source_name(f->source));
 			if (print_row(&c->table, err) == -1)
 				return -1;
 		}

@@ -24,6 +24,7 @@
 #include "base/uuid.h"
 #include "log/batch.h"
 #include "os/os.h"
+#include "store/topic_config.h"
 
 struct target;
 struct aborted_txn; /* log/producers.h */
@@ -203,7 +204,7 @@ struct admin_config {
 
 struct admin_found_config {
 	const char *name, *value;
-	bool is_default;
+	enum config_source source;
 	const char *help;
 };
 

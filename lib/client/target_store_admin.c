@@ -194,11 +194,10 @@ find_configs(struct store_target *st, struct admin_call *c)
 		return err_nomem(&c->call.err);
 	for (size_t i = 0; i < count; i++) {
 		const struct topic_config *tc = &topic_configs[i];
-		bool is_set;
-		const char *value = topic_config_value(im, c->topic, tc->name, &is_set);
+		const char *value;
 
-		list[i] = (struct admin_found_config){
-		    .name = tc->name, .is_default = !is_set, .help = tc->help};
+		list[i] = (struct admin_found_config){.name = tc->name, .help = tc->help};
+		value = topic_config_value(im, c->topic, tc->name, &list[i].source);
 		if (add_found(c, &list[i], value) == -1)
 			return -1;
 	}
@@ -212,7 +211,9 @@ find_configs(struct store_target *st, struct admin_call *c)
 		if (k < count)
 			continue;
 		list[found] = (struct admin_found_config){
-		    .name = arena_strdup(c->arena, own->name), .help = ""};
+		    .name = arena_strdup(c->arena, own->name),
+		    .source = CONFIG_DYNAMIC_TOPIC,
+		    .help = ""};
 		if (list[found].name == NULL)
 			return err_nomem(&c->call.err);
 		if (add_found(c, &list[found++], own->value) == -1)

@@ -279,40 +279,62 @@ topic_config_check(
 
 /* --- what holds -------------------------------------------------------------- */
 
+const char *
+config_source_name(enum config_source source)
+{
+	switch (source) {
+	case CONFIG_DYNAMIC_TOPIC:
+		return "DYNAMIC_TOPIC_CONFIG";
+	case CONFIG_DYNAMIC_BROKER:
+		return "DYNAMIC_BROKER_CONFIG";
+	case CONFIG_DYNAMIC_DEFAULT_BROKER:
+		return "DYNAMIC_DEFAULT_BROKER_CONFIG";
+	case CONFIG_DEFAULT:
+		break;
+	}
+	return "DEFAULT_CONFIG";
+}
+
 /* The broker's dynamic default: of the only node, then of the cluster. */
 static const char *
-broker_default(const struct image *im, const struct topic_config *c)
+broker_default(const struct image *im, const struct topic_config *c, enum config_source *source)
 {
 	const char *value = NULL;
 	char node[16];
 
 	if (c->broker_name == NULL)
 		return NULL;
+	*source = CONFIG_DYNAMIC_BROKER;
 	if (im->voter_count == 1) {
 		snprintf(node, sizeof(node), "%d", im->voters[0].id);
 		value = image_config(im, 4, node, c->broker_name);
 	}
-	return value != NULL ? value : image_config(im, 4, "", c->broker_name);
+	if (value != NULL)
+		return value;
+	*source = CONFIG_DYNAMIC_DEFAULT_BROKER;
+	return image_config(im, 4, "", c->broker_name);
 }
 
 const char *
-topic_config_value(const struct image *im, const char *topic, const char *name, bool *is_set)
+topic_config_value(const struct image *im, const char *topic, const char *name,
+    enum config_source *source)
 {
 	const struct topic_config *c = topic_config_find(name);
+	enum config_source from = CONFIG_DYNAMIC_TOPIC;
 	const char *value;
 
-	if (is_set != NULL)
-		*is_set = false;
 	if (c == NULL)
 		return NULL;
 	value = image_config(im, 2, topic, name);
-	if (value != NULL) {
-		if (is_set != NULL)
-			*is_set = true;
-		return value;
+	if (value == NULL)
+		value = broker_default(im, c, &from);
+	if (value == NULL) {
+		from = CONFIG_DEFAULT;
+		value = c->default_text;
 	}
-	value = broker_default(im, c);
-	return value != NULL ? value : c->default_text;
+	if (source != NULL)
+		*source = from;
+	return value;
 }
 
 /* A number that holds for the topic. What cannot be read counts as not set. */
@@ -320,7 +342,8 @@ static int64_t
 number_of(const struct image *im, const char *topic, const char *name)
 {
 	const struct topic_config *c = topic_config_find(name);
-	const char *set = image_config(im, 2, topic, name), *broker = broker_default(im, c);
+	enum config_source any;
+	const char *set = image_config(im, 2, topic, name), *broker = broker_default(im, c, &any);
 	int64_t n = -1;
 
 	if (set != NULL && parse_int(c, set, &n) == 0)
@@ -336,7 +359,8 @@ static double
 real_of(const struct image *im, const char *topic, const char *name)
 {
 	const struct topic_config *c = topic_config_find(name);
-	const char *set = image_config(im, 2, topic, name), *broker = broker_default(im, c);
+	enum config_source any;
+	const char *set = image_config(im, 2, topic, name), *broker = broker_default(im, c, &any);
 	double d = 0;
 
 	if (set != NULL && parse_double(c, set, &d) == 0)

@@ -35,12 +35,22 @@ const struct topic_config *topic_config_find(const char *name);
 int topic_config_check(const char *name, const char *value, char *out, size_t out_size,
     struct err *err);
 
+/* Whose a value is; Kafka's numbers (ConfigEntry.ConfigSource). */
+enum config_source {
+	CONFIG_DYNAMIC_TOPIC = 1,
+	CONFIG_DYNAMIC_BROKER = 2,         /* one node's */
+	CONFIG_DYNAMIC_DEFAULT_BROKER = 3, /* the cluster's, for all nodes */
+	CONFIG_DEFAULT = 5,                /* built in */
+};
+
+/* As kafka-configs.sh says it: "DYNAMIC_TOPIC_CONFIG", ... */
+const char *config_source_name(enum config_source source);
+
 /* What holds for a topic: its override, else the broker's default in the image
  * (a dynamic config of the only node, then of the cluster), else the table's.
- * Lives as long as the image. NULL for an unknown name. `is_set` (may be NULL)
- * tells an override. */
-const char *topic_config_value(
-    const struct image *im, const char *topic, const char *name, bool *is_set);
+ * Lives as long as the image. NULL for an unknown name. `source` may be NULL. */
+const char *topic_config_value(const struct image *im, const char *topic, const char *name,
+    enum config_source *source);
 
 /* Effective values: topic override, else broker default in the image, else the
  * table's. A value in the log that cannot be read counts as not set. */

@@ -154,7 +154,7 @@ kafka_reads_as_expected()
 mq_state()
 {
 	{
-		mq-topics describe -J
+		mq-topics describe -J '*' '__*'
 		mq-groups describe -J
 	} | jq -cs '
 		def configs($t): [.[] | select(.config and .topic == $t) | {(.config): (if .config == "min.cleanable.dirty.ratio" then .value | sub("^0$"; "0.0") else .value end)}] | add // {};

@@ -181,7 +181,7 @@ test_configs(void)
 	struct arena arena;
 	struct admin_call c = {.op = ADMIN_CONFIGS, .topic = "t", .arena = &arena};
 	const char *value = "none";
-	bool is_default = false;
+	enum config_source source = CONFIG_DEFAULT;
 
 	world_init(&w);
 	make_topic(&w, "t", NULL);
@@ -193,11 +193,11 @@ test_configs(void)
 	for (size_t i = 0; i < c.found_config_count; i++) {
 		if (strcmp(c.found_configs[i].name, "retention.ms") == 0) {
 			value = c.found_configs[i].value;
-			is_default = c.found_configs[i].is_default;
+			source = c.found_configs[i].source;
 		}
 	}
 	is_str(value, "1234", "a topic shows the broker's default, whose name is log.retention.ms");
-	ok(is_default, "as one that is not its own");
+	is_str(config_source_name(source), "DYNAMIC_DEFAULT_BROKER_CONFIG", "and whose it is");
 	arena_release(&arena);
 	world_release(&w);
 }

@@ -102,7 +102,7 @@ test_resolve(void)
 {
 	struct mlog_config c;
 	struct image im;
-	bool is_set;
+	enum config_source source;
 
 	image_init(&im);
 	topic_config_resolve(&im, "t", &c);
@@ -127,11 +127,16 @@ test_resolve(void)
 	set(&im, 2, "t", "internal.segment.bytes", "500");
 	topic_config_resolve(&im, "t", &c);
 	is_int(c.segment_bytes, 500, "internal.segment.bytes comes before segment.bytes");
-	is_str(topic_config_value(&im, "t", "retention.ms", &is_set), "12", "a value is told");
-	ok(is_set, "and that it was set");
-	is_str(topic_config_value(&im, "u", "retention.ms", &is_set), "11",
-	    "as is a broker default's");
-	ok(!is_set, "which the topic did not set");
+	is_str(topic_config_value(&im, "t", "retention.ms", &source), "12", "a value is told");
+	is_str(config_source_name(source), "DYNAMIC_TOPIC_CONFIG", "and that the topic sets it");
+	is_str(topic_config_value(&im, "u", "retention.ms", &source), "11",
+	    "as is the cluster's default");
+	is_str(config_source_name(source), "DYNAMIC_DEFAULT_BROKER_CONFIG", "and whose it is");
+	set(&im, 4, "1", "log.retention.ms", "10");
+	is_str(topic_config_value(&im, "u", "retention.ms", &source), "11",
+	    "a node's own default does not hold if it may not be the only node");
+	topic_config_value(&im, "u", "segment.ms", &source);
+	is_str(config_source_name(source), "DEFAULT_CONFIG", "what nobody sets is built in");
 	ok(topic_config_value(&im, "t", "nonsense", NULL) == NULL, "an unknown name has no value");
 	image_release(&im);
 }
