@@ -178,14 +178,21 @@ short_parse(struct options *o, struct reader *r, const char *word, struct err *e
 static int
 unknown_verb(const struct options *o, const char *word, struct err *err)
 {
+	const struct tool_spec *tool = o->tool;
 	struct nearest n;
 
 	nearest_init(&n, word);
-	for (const struct verb_spec *v = o->tool->verbs; v->name != NULL; v++)
+	for (const struct verb_spec *v = tool->verbs; v->name != NULL; v++)
 		nearest_try(&n, v->name);
 	if (n.best != NULL)
 		return err_set(
 		    err, ERR_INVALID, "unknown command '%s' (did you mean %s?)", word, n.best);
+	/* Where one command is meant without being named, so may its operand be. */
+	if (tool->default_verb != -1)
+		return err_set(err, ERR_INVALID,
+		    "unknown command '%s' (a %s goes behind one: %s %s %s)", word,
+		    tool->complete == COMPLETE_GROUP ? "group" : "topic", tool->name,
+		    tool->verbs[tool->default_verb].name, word);
 	return err_set(err, ERR_INVALID, "unknown command '%s' (-h lists them)", word);
 }
 

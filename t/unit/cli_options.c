@@ -100,7 +100,7 @@ mistakes(void)
 	    {&tool_consume, "--topic", "--topic needs an argument: TOPIC"},
 	    {&tool_consume, "--json=1", "--json takes no argument"},
 	    {&tool_topics, "lst", "unknown command 'lst' (did you mean list?)"},
-	    {&tool_topics, "xyzzy", "unknown command 'xyzzy' (-h lists them)"},
+	    {&tool_topics, "xyzzy", "unknown command 'xyzzy' (a topic goes behind one: mq-topics list xyzzy)"},
 	    {&tool_topics, "list --partitions 3", "--partitions does not go with list"},
 	    {&tool_topics, "-o 3 create x", "-o does not go with create"},
 	    {&tool_topics, "-n", "-n does not go with list"},
