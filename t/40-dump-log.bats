@@ -171,6 +171,26 @@ log=00000000000000000000.log
 	[ "$status" -eq 0 ]
 }
 
+@test "a directory that holds no log is 66 and named, whatever its directories are called" {
+	mkdir -p etc/dbus-1/system.d etc/gtk-2.0 empty
+	touch etc/passwd
+	for dir in etc etc/dbus-1 empty; do
+		for tool in mq-dump-log "mq-dump-log --verify" "mq-index check" "mq-index show"; do
+			run $tool "$dir/"
+			[ "$status" -eq 66 ]
+			[ "$output" = "${tool%% *}: $dir: neither a partition nor a store: no file of a log is in it" ]
+		done
+	done
+	# A partition that has no records yet, in a store and out of one.
+	mkdir -p copy/t-0 whole/t-0
+	cp -r "$store/nulls-1" copy/
+	touch whole/meta.properties
+	[ "$(mq-dump-log --verify copy whole)" = "" ]
+	run mq-dump-log -p 3 copy
+	[ "$status" -eq 66 ]
+	[ "$output" = "mq-dump-log: copy: -p: no such partition" ]
+}
+
 @test "what is not there is 66 and named, the rest is printed" {
 	run mq-dump-log -d "$store" segmnts
 	[ "$status" -eq 66 ]

@@ -207,6 +207,30 @@ partition_file(const char *name)
 }
 
 static int
+take_partition_file(void *ctx, const char *name)
+{
+	(void)ctx;
+	return partition_file(name);
+}
+
+/* A directory with a name like a partition's need not be one (/etc/dbus-1). A
+ * store is told by its own files, a copied part of one by a partition with files. */
+static bool
+is_store(struct os *os, const char *dir, const struct strings *names, const struct found *all,
+    size_t count)
+{
+	struct buf path = BUF_INIT;
+	bool is = false;
+
+	for (size_t i = 0; i < names->count && !is; i++)
+		is = store_file(names->items[i]);
+	for (size_t i = 0; i < count && !is; i++)
+		is = os_list(os, join(&path, dir, all[i].name), take_partition_file, NULL) == 1;
+	buf_release(&path);
+	return is;
+}
+
+static int
 add_store(struct places *p, const char *dir, const struct strings *names, struct err *err)
 {
 	size_t count, before = p->count;
@@ -215,6 +239,9 @@ add_store(struct places *p, const char *dir, const struct strings *names, struct
 	struct buf path = BUF_INIT;
 	int rc = all == NULL ? -1 : 0;
 
+	if (rc == 0 && !is_store(p->os, dir, names, all, count))
+		rc = err_set(err, ERR_NOT_FOUND, "%s: neither a partition nor a store: "
+		    "no file of a log is in it", dir);
 	for (size_t i = 0; i < names->count && rc == 0 && whole; i++)
 		if (store_file(names->items[i]) &&
 		    (rc = place_add(p, PLACE_FILE, false, join(&path, dir, names->items[i]), err)) == 0)
@@ -225,8 +252,7 @@ add_store(struct places *p, const char *dir, const struct strings *names, struct
 	free(all);
 	buf_release(&path);
 	if (rc == 0 && p->count == before)
-		return err_set(err, ERR_NOT_FOUND, "%s: neither a partition nor a store: "
-		    "no file of a log is in it", dir);
+		return err_set(err, ERR_NOT_FOUND, "%s: -p: no such partition", dir);
 	return rc;
 }
 
