@@ -46,6 +46,15 @@ mq_bad() {
 	mq_bad "unknown option --frob" --frob
 }
 
+@test "a stdout that takes nothing is told once, and is 74" {
+	for arguments in '' -h help -V; do
+		run bash -c "mq $arguments >/dev/full"
+		[ "$status" -eq 74 ]
+		[[ $output == "mq: standard output: "* ]]
+		[ "$(wc -l <<<"$output")" -eq 1 ]
+	done
+}
+
 @test "mq -V names the version of the tools" {
 	try 0 mq -V
 	[ "$output" = "$(mq-produce -V | sed 's/^mq-produce/mq/')" ]
