@@ -125,6 +125,7 @@ INSTALL  := $(foreach f,$(TOOLS) $(wildcard bin/mq),755:$(f):$(bindir)) \
 install: all
 	@set -e; for i in $(INSTALL); do m=$${i%%:*} f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; \
 	    echo "$$d/$${f##*/}"; install -d "$$d"; install -m "$$m" "$$f" "$$d"; done
+	@sed -i 's,share/doc/,,g' $(DESTDIR)$(docdir)/README.md # its links, to what lies beside it there
 uninstall:
 	@for i in $(INSTALL); do f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; rm -f "$$d/$${f##*/}"; done
 	-@rmdir $(DESTDIR)$(docdir) 2>/dev/null || :

@@ -23,6 +23,16 @@ make_here() {
 	[ -f "$dest/usr/share/doc/mq/README.md" ]
 }
 
+@test "what the installed documents link to is installed beside them" {
+	make_here install
+	doc=$dest/usr/share/doc/mq
+	links=$(grep -ho '[]][(][^)#]*' "$doc"/*.md | cut -c 3- | grep -v '^https*:' | sort -u)
+	[[ $links == *reliability.md* ]]
+	for link in $links; do
+		[ -f "$doc/$link" ] || { echo "no $link"; false; }
+	done
+}
+
 @test "completions lie where their shells look for them" {
 	make_here install
 	for file in completions/bash/* completions/zsh/_* completions/fish/*.fish; do
