@@ -30,7 +30,7 @@ GENERATED := $(BUILD)/gen/wire_gen.c $(BUILD)/gen/wire_test_gen.c
 LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client lib/cli) \
             $(BUILD)/gen/wire_gen.o
 LIBTEST  := $(call objects,t/lib t/sim)
-TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c))
+TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c)) # one program, by its names
 UNIT     := $(call programs,t/unit)
 FAULT    := $(call programs,t/fault)
 FUZZ     := $(call programs,t/fuzz)
@@ -43,7 +43,10 @@ all: $(TOOLS)
 # Libraries and programs.
 $(BUILD)/libmq.a:     $(LIBMQ)
 $(BUILD)/libtest.a:   $(LIBTEST)
-$(TOOLS): $(BIN)/%:   $(BUILD)/src/%.o $(BUILD)/libmq.a
+$(BUILD)/mq-tools:    $(call objects,src) $(BUILD)/libmq.a
+$(TOOLS):             $(BUILD)/mq-tools
+	@mkdir -p $(@D)
+	ln -f $< $@ 2>/dev/null || cp -f $< $@
 $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a
@@ -101,7 +104,7 @@ $(SHIMS): $(BUILD)/%.so: %.c $(BUILD)/flags
 	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
 $(FUZZ): private LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer)
-$(TOOLS) $(UNIT) $(FAULT) $(FUZZ) $(BENCH):
+$(BUILD)/mq-tools $(UNIT) $(FAULT) $(FUZZ) $(BENCH):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/flags: FORCE
@@ -116,7 +119,7 @@ bashdir  := $(PREFIX)/share/bash-completion/completions
 zshdir   := $(PREFIX)/share/zsh/site-functions
 fishdir  := $(PREFIX)/share/fish/vendor_completions.d
 section   = $(subst .,,$(suffix $(1)))
-INSTALL  := $(foreach f,$(TOOLS) $(wildcard bin/mq),755:$(f):$(bindir)) \
+INSTALL  := $(foreach f,$(firstword $(TOOLS)) $(wildcard bin/mq),755:$(f):$(bindir)) \
             $(foreach f,$(wildcard share/man/*.[1-8]),644:$(f):$(mandir)/man$(call section,$(f))) \
             $(foreach f,README.md LICENSE $(wildcard share/doc/*.md),644:$(f):$(docdir)) \
             $(foreach f,$(wildcard completions/bash/*),644:$(f):$(bashdir)) \
@@ -126,8 +129,11 @@ install: all
 	@set -e; for i in $(INSTALL); do m=$${i%%:*} f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; \
 	    echo "$$d/$${f##*/}"; install -d "$$d"; install -m "$$m" "$$f" "$$d"; done
 	@sed -i 's,share/doc/,,g' $(DESTDIR)$(docdir)/README.md # its links, to what lies beside it there
+	@set -e; for t in $(notdir $(wordlist 2,99,$(TOOLS))); do d=$(DESTDIR)$(bindir); \
+	    echo "$$d/$$t"; ln -f "$$d/$(notdir $(firstword $(TOOLS)))" "$$d/$$t"; done
 uninstall:
 	@for i in $(INSTALL); do f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; rm -f "$$d/$${f##*/}"; done
+	@rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(TOOLS)))
 	-@rmdir $(DESTDIR)$(docdir) 2>/dev/null || :
 clean:
 	rm -rf build $(TOOLS)

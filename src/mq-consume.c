@@ -17,6 +17,7 @@
 #include "cli/sink.h"
 #include "cli/tool.h"
 #include "client/consumer.h"
+#include "programs.h"
 
 /* Bytes that are gathered before a write; what is there leaves earlier when
  * nothing more comes at once. */
@@ -34,7 +35,7 @@
 #define TOPIC_WAIT_MS 60000
 
 struct consume {
-	struct options options;
+	const struct options *options;
 	struct connection conn;
 	struct consumer *consumer;
 	struct consumer_config config;
@@ -175,11 +176,11 @@ read_range(struct consume *c, struct err *err)
 	const char *text;
 	size_t at = 0;
 
-	while ((text = options_each(&c->options, 'o', &at)) != NULL)
+	while ((text = options_each(c->options, 'o', &at)) != NULL)
 		if (range_parse(&c->config.range, text, os_wall_ms(c->conn.os), err) == -1)
 			return -1;
 	at = 0;
-	while ((text = options_each(&c->options, 'p', &at)) != NULL)
+	while ((text = options_each(c->options, 'p', &at)) != NULL)
 		if (partition_set_parse(&c->partitions, text, err) == -1)
 			return -1;
 	if (c->config.range.from.kind == POINT_STORED && c->config.group == NULL)
@@ -194,7 +195,7 @@ read_isolation(const struct consume *c)
 {
 	const char *set = config_text(&c->conn.config, PROP_ISOLATION);
 
-	switch (options_choice(&c->options, OPT_ISOLATION, -1)) {
+	switch (options_choice(c->options, OPT_ISOLATION, -1)) {
 	case ISOLATION_COMMITTED:
 		return READ_COMMITTED;
 	case ISOLATION_UNCOMMITTED:
@@ -218,7 +219,7 @@ read_reset(const struct consume *c)
 static int
 read_options(struct consume *c, struct err *err)
 {
-	const struct options *o = &c->options;
+	const struct options *o = c->options;
 	struct consumer_config *cf = &c->config;
 
 	consumer_config_default(cf);
@@ -422,7 +423,7 @@ consume(struct consume *c)
 		signals_raise(SIGPIPE);
 	if (status == EXIT_OK && c->passed_over > 0)
 		status = EXIT_PARTLY;
-	if (status == EXIT_OK && c->count == 0 && options_has(&c->options, OPT_FAIL_EMPTY))
+	if (status == EXIT_OK && c->count == 0 && options_has(c->options, OPT_FAIL_EMPTY))
 		status = EXIT_NO;
 	return status;
 }
@@ -431,7 +432,7 @@ static int
 consume_main(struct consume *c)
 {
 	struct err err;
-	int status = connection_init(&c->conn, &c->options, CONNECT_READ, true);
+	int status = connection_init(&c->conn, c->options, CONNECT_READ, true);
 
 	if (status != -1)
 		return status;
@@ -445,22 +446,16 @@ consume_main(struct consume *c)
 }
 
 int
-main(int argc, char **argv)
+mq_consume(const struct options *o)
 {
-	struct consume c = {.partitions = PARTITION_SET_INIT};
-	int status = tool_start(&c.options, &tool_consume, argc, argv);
+	struct consume c = {.options = o, .partitions = PARTITION_SET_INIT};
+	int status = consume_main(&c);
 
-	if (status == -1) {
-		status = consume_main(&c);
-		consumer_free(c.consumer);
-		sink_release(&c.sink);
-		format_free(c.format);
-		selection_release(&c.selection);
-		partition_set_release(&c.partitions);
-		connection_release(&c.conn);
-	}
-	options_release(&c.options);
-	if (signals_caught() != 0)
-		signals_raise(signals_caught());
-	return report_finish(status);
+	consumer_free(c.consumer);
+	sink_release(&c.sink);
+	format_free(c.format);
+	selection_release(&c.selection);
+	partition_set_release(&c.partitions);
+	connection_release(&c.conn);
+	return status;
 }

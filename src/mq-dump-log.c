@@ -5,6 +5,7 @@
 #include "cli/places.h"
 #include "cli/tool.h"
 #include "os/os_real.h"
+#include "programs.h"
 
 struct task {
 	struct dump dump;
@@ -116,22 +117,15 @@ run(struct os *os, const struct options *o)
 }
 
 int
-main(int argc, char **argv)
+mq_dump_log(const struct options *o)
 {
-	struct options o;
 	struct err err;
-	struct os *os;
-	int status = tool_start(&o, &tool_dump_log, argc, argv);
+	struct os *os = os_real_new(&err);
+	int status;
 
-	if (status == -1) {
-		os = os_real_new(&err);
-		status = os != NULL ? run(os, &o) : report_fail(&err);
-		if (os != NULL)
-			os_free(os);
-		status = report_finish(status);
-	}
-	options_release(&o);
-	if (signals_caught() != 0)
-		signals_raise(signals_caught());
+	if (os == NULL)
+		return report_fail(&err);
+	status = run(os, o);
+	os_free(os);
 	return status;
 }

@@ -17,11 +17,12 @@
 #include "cli/print.h"
 #include "cli/select.h"
 #include "cli/tool.h"
+#include "programs.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct groups {
-	struct options options;
+	const struct options *options;
 	struct connection conn;
 	struct arena arena;
 	struct selection wanted, topics; /* -G and operands; -t */
@@ -89,7 +90,7 @@ check_topics(struct groups *c, struct err *err)
 static int
 find_groups(struct groups *c, struct err *err)
 {
-	bool makes = c->options.verb == GROUPS_SEEK && c->topics.count > 0;
+	bool makes = c->options->verb == GROUPS_SEEK && c->topics.count > 0;
 	struct admin_call list = {.op = ADMIN_LIST_GROUPS};
 
 	if (admin(c, &list, err) == -1)
@@ -167,7 +168,7 @@ topic_exists(const struct groups *c, const char *name)
 static int
 group_places(struct groups *c, struct group *g, struct err *err)
 {
-	bool by_name = c->options.verb == GROUPS_SEEK && c->topics.count > 0;
+	bool by_name = c->options->verb == GROUPS_SEEK && c->topics.count > 0;
 
 	for (size_t i = 0; i < c->all_count; i++) {
 		const struct target_topic *t = &c->all[i];
@@ -230,7 +231,7 @@ goes_on_at(const struct position *at, const struct group_position *committed)
 static int
 table_begin(struct groups *c, const struct column *columns, size_t count, struct err *err)
 {
-	return print_init_stdout(&c->table, columns, count, &c->options, err);
+	return print_init_stdout(&c->table, columns, count, c->options, err);
 }
 
 static int
@@ -295,7 +296,7 @@ list(struct groups *c, struct err *err)
 	if (table_begin(c, columns, COUNT(columns), err) == -1)
 		return -1;
 	/* Bare names, on a terminal too. */
-	c->table.heading = options_has(&c->options, OPT_HEADING);
+	c->table.heading = options_has(c->options, OPT_HEADING);
 	for (size_t i = 0; i < c->found_count; i++) {
 		print_text(&c->table, c->found[i]);
 		if (print_row(&c->table, err) == -1)
@@ -459,7 +460,7 @@ static const struct column seek_columns[] = {
 static int
 refuse_live(const struct groups *c, const struct group *g, struct err *err)
 {
-	if (g->member_count == 0 || options_has(&c->options, OPT_FORCE))
+	if (g->member_count == 0 || options_has(c->options, OPT_FORCE))
 		return 0;
 	return err_set(err, ERR_NON_EMPTY_GROUP,
 	    "group %s has %zu live member%s, such as process %d (--force: set the offsets even so)",
@@ -527,7 +528,7 @@ seek(struct groups *c, struct err *err)
 static int
 remove_groups(struct groups *c, struct err *err)
 {
-	bool asks = !options_has(&c->options, 'y') && !c->dry_run && c->found_count > 0;
+	bool asks = !options_has(c->options, 'y') && !c->dry_run && c->found_count > 0;
 
 	if (asks && !ask_delete("group", "offsets", c->found, c->found_count)) {
 		c->outcome = (struct outcome){.failed = 1, .status = EXIT_NO};
@@ -558,7 +559,7 @@ read_max(struct groups *c, struct err *err)
 	size_t at = 0;
 
 	c->max_records = c->max_ms = -1;
-	while ((text = options_each(&c->options, OPT_MAX, &at)) != NULL)
+	while ((text = options_each(c->options, OPT_MAX, &at)) != NULL)
 		if (text_int(text, 0, INT64_MAX, &c->max_records) == -1 &&
 		    text_duration_ms(text, 0, INT64_MAX, &c->max_ms) == -1)
 			return err_set(err, ERR_INVALID,
@@ -570,7 +571,7 @@ read_max(struct groups *c, struct err *err)
 static int
 check_options(const struct groups *c, struct err *err)
 {
-	const struct options *o = &c->options;
+	const struct options *o = c->options;
 
 	if ((o->verb == GROUPS_SEEK || o->verb == GROUPS_DELETE) && c->wanted.count == 0)
 		return err_set(err, ERR_INVALID, "no group; name one");
@@ -585,7 +586,7 @@ check_options(const struct groups *c, struct err *err)
 static int
 read_options(struct groups *c, struct err *err)
 {
-	const struct options *o = &c->options;
+	const struct options *o = c->options;
 
 	c->dry_run = options_has(o, 'n');
 	if (selection_init(&c->wanted, o, 'G', SELECT_OPERANDS, "group", err) == -1 ||
@@ -617,7 +618,7 @@ run(struct groups *c)
 		return report_usage(&err);
 	if (connection_open(&c->conn, &err) == -1 || find_topics(c, &err) == -1 ||
 	    check_topics(c, &err) == -1 || find_groups(c, &err) == -1 ||
-	    commands[c->options.verb](c, &err) == -1)
+	    commands[c->options->verb](c, &err) == -1)
 		return report_fail(&err);
 	if (c->outcome.failed == 0 && c->over)
 		return EXIT_NO;
@@ -625,25 +626,20 @@ run(struct groups *c)
 }
 
 int
-main(int argc, char **argv)
+mq_groups(const struct options *o)
 {
-	struct groups c = {.partitions = PARTITION_SET_INIT};
-	int status = tool_start(&c.options, &tool_groups, argc, argv);
+	struct groups c = {.options = o, .partitions = PARTITION_SET_INIT};
+	int status;
 
-	if (status == -1) {
-		arena_init(&c.arena, 0);
-		status = connection_init(&c.conn, &c.options, CONNECT_READ, true);
-		if (status == -1)
-			status = run(&c);
-		print_release(&c.table);
-		selection_release(&c.wanted);
-		selection_release(&c.topics);
-		partition_set_release(&c.partitions);
-		connection_release(&c.conn);
-		arena_release(&c.arena);
-	}
-	options_release(&c.options);
-	if (signals_caught() != 0)
-		signals_raise(signals_caught());
-	return report_finish(status);
+	arena_init(&c.arena, 0);
+	status = connection_init(&c.conn, c.options, CONNECT_READ, true);
+	if (status == -1)
+		status = run(&c);
+	print_release(&c.table);
+	selection_release(&c.wanted);
+	selection_release(&c.topics);
+	partition_set_release(&c.partitions);
+	connection_release(&c.conn);
+	arena_release(&c.arena);
+	return status;
 }

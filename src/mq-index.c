@@ -9,6 +9,7 @@
 #include "os/os_real.h"
 #include "store/store.h"
 #include "store/topic_config.h"
+#include "programs.h"
 
 #define INTERVAL "index.interval.bytes"
 #define LOCK_WAIT_MS 60000 /* without -m */
@@ -257,22 +258,15 @@ run(struct os *os, const struct options *o)
 }
 
 int
-main(int argc, char **argv)
+mq_index(const struct options *o)
 {
-	struct options o;
 	struct err err;
-	struct os *os;
-	int status = tool_start(&o, &tool_index, argc, argv);
+	struct os *os = os_real_new(&err);
+	int status;
 
-	if (status == -1) {
-		os = os_real_new(&err);
-		status = os != NULL ? run(os, &o) : report_fail(&err);
-		if (os != NULL)
-			os_free(os);
-		status = report_finish(status);
-	}
-	options_release(&o);
-	if (signals_caught() != 0)
-		signals_raise(signals_caught());
+	if (os == NULL)
+		return report_fail(&err);
+	status = run(os, o);
+	os_free(os);
 	return status;
 }

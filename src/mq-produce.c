@@ -20,12 +20,13 @@
 #include "base/text.h"
 #include "client/producer.h"
 #include "store/store.h"
+#include "programs.h"
 
 /* Records between two looks at the clock while input comes without a pause. */
 #define CLOCK_EVERY 64
 
 struct produce {
-	struct options options;
+	const struct options *options;
 	struct connection conn;
 	struct producer *producer;
 	struct producer_config config;
@@ -229,8 +230,8 @@ static int
 produce_inputs(struct produce *p, struct err *err)
 {
 	static const char *const only_stdin[] = {"-"};
-	const char *const *paths = p->options.operands;
-	size_t count = p->options.operand_count;
+	const char *const *paths = p->options->operands;
+	size_t count = p->options->operand_count;
 
 	if (count == 0) {
 		paths = only_stdin;
@@ -345,7 +346,7 @@ read_options(struct produce *p, struct err *err)
 	    [PARTITIONER_FNV1A] = PARTITION_FNV1A,
 	    [PARTITIONER_RR] = PARTITION_RR,
 	    [PARTITIONER_RANDOM] = PARTITION_RANDOM};
-	const struct options *o = &p->options;
+	const struct options *o = p->options;
 	const char *ts = options_value(o, OPT_TS), *ack = options_value(o, OPT_ACK_FORMAT);
 
 	producer_config_default(&p->config);
@@ -425,7 +426,7 @@ static int
 produce_main(struct produce *p)
 {
 	struct err err;
-	int status = connection_init(&p->conn, &p->options, CONNECT_WRITE, true);
+	int status = connection_init(&p->conn, p->options, CONNECT_WRITE, true);
 
 	if (status != -1)
 		return status;
@@ -437,22 +438,16 @@ produce_main(struct produce *p)
 }
 
 int
-main(int argc, char **argv)
+mq_produce(const struct options *o)
 {
-	struct produce p = {.partition = -1};
-	int status = tool_start(&p.options, &tool_produce, argc, argv);
+	struct produce p = {.options = o, .partition = -1};
+	int status = produce_main(&p);
 
-	if (status == -1) {
-		status = produce_main(&p);
-		producer_free(p.producer);
-		framing_release(&p.framing);
-		format_free(p.ack_format);
-		free(p.topic_text);
-		sink_release(&p.sink);
-		connection_release(&p.conn);
-	}
-	options_release(&p.options);
-	if (signals_caught() != 0)
-		signals_raise(signals_caught());
-	return report_finish(status);
+	producer_free(p.producer);
+	framing_release(&p.framing);
+	format_free(p.ack_format);
+	free(p.topic_text);
+	sink_release(&p.sink);
+	connection_release(&p.conn);
+	return status;
 }

@@ -16,11 +16,12 @@
 #include "cli/tool.h"
 #include "cli/topic_properties.h"
 #include "store/store.h"
+#include "programs.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct topics {
-	struct options options;
+	const struct options *options;
 	struct connection conn;
 	struct arena arena;
 	struct selection wanted;
@@ -99,7 +100,7 @@ find_places(struct topics *c, struct positions *places, struct err *err)
 static int
 table_begin(struct topics *c, const struct column *columns, size_t count, struct err *err)
 {
-	return print_init_stdout(&c->table, columns, count, &c->options, err);
+	return print_init_stdout(&c->table, columns, count, c->options, err);
 }
 
 static int
@@ -128,7 +129,7 @@ list(struct topics *c, struct err *err)
 	if (table_begin(c, columns, COUNT(columns), err) == -1)
 		return -1;
 	/* Bare names, on a terminal too. */
-	c->table.heading = options_has(&c->options, OPT_HEADING);
+	c->table.heading = options_has(c->options, OPT_HEADING);
 	for (size_t i = 0; i < c->found_count; i++) {
 		print_text(&c->table, c->found[i]->name);
 		if (print_row(&c->table, err) == -1)
@@ -179,7 +180,7 @@ describe_configs(struct topics *c, struct err *err)
 {
 	static const struct column columns[] = {
 	    {"topic", false}, {"config", false}, {"value", false}, {"from", false}};
-	bool all = options_has(&c->options, 'v');
+	bool all = options_has(c->options, 'v');
 
 	if (table_begin(c, columns, COUNT(columns), err) == -1)
 		return -1;
@@ -291,7 +292,7 @@ create(struct topics *c, struct err *err)
 		if (create_one(c, c->wanted.list[i].text, err) == 0)
 			continue;
 		if (err->code == ERR_TOPIC_ALREADY_EXISTS &&
-		    options_has(&c->options, OPT_IF_NOT_EXISTS)) {
+		    options_has(c->options, OPT_IF_NOT_EXISTS)) {
 			report_info("%s", err->text);
 			outcome_done(&c->outcome);
 		} else {
@@ -343,7 +344,7 @@ alter(struct topics *c, struct err *err)
 static int
 remove_topics(struct topics *c, struct err *err)
 {
-	bool asks = !options_has(&c->options, 'y') && !c->dry_run && c->found_count > 0;
+	bool asks = !options_has(c->options, 'y') && !c->dry_run && c->found_count > 0;
 
 	if (asks && !ask_delete("topic", "records", c->names, c->found_count)) {
 		c->outcome = (struct outcome){.failed = 1, .status = EXIT_NO};
@@ -529,13 +530,13 @@ out:
 static int
 check_options(const struct topics *c, struct err *err)
 {
-	switch (c->options.verb) {
+	switch (c->options->verb) {
 	case TOPICS_ALTER:
 		if (c->config_count == 0 && c->partition_count < 0)
 			return err_set(err, ERR_INVALID, "nothing to alter (-X, --partitions)");
 		break;
 	case TOPICS_DELETE:
-		if (!options_has(&c->options, 'y') && !c->dry_run && !ask_can())
+		if (!options_has(c->options, 'y') && !c->dry_run && !ask_can())
 			return err_set(err, ERR_INVALID,
 			    "delete asks first, but there is no terminal (-y: do not ask)");
 		break;
@@ -560,7 +561,7 @@ needs_topic(enum topics_verb verb)
 static int
 read_options(struct topics *c, struct err *err)
 {
-	const struct options *o = &c->options;
+	const struct options *o = c->options;
 	enum topics_verb verb = (enum topics_verb)o->verb;
 	int flags = SELECT_OPERANDS | (verb == TOPICS_CREATE ? SELECT_NAMES : 0), got;
 
@@ -603,7 +604,7 @@ open_target(struct topics *c, struct err *err)
 {
 	if (connection_open(&c->conn, err) == 0)
 		return 0;
-	return c->dry_run && c->options.verb == TOPICS_CREATE && err->code == ERR_NOT_FOUND ? 0
+	return c->dry_run && c->options->verb == TOPICS_CREATE && err->code == ERR_NOT_FOUND ? 0
 	                                                                                   : -1;
 }
 
@@ -618,36 +619,30 @@ run(struct topics *c)
 	if (got == -1)
 		return report_usage(&err);
 	if (open_target(c, &err) == -1 ||
-	    (c->options.verb != TOPICS_CREATE && find_topics(c, &err) == -1) ||
-	    commands[c->options.verb](c, &err) == -1)
+	    (c->options->verb != TOPICS_CREATE && find_topics(c, &err) == -1) ||
+	    commands[c->options->verb](c, &err) == -1)
 		return report_fail(&err);
 	return outcome_status(&c->outcome);
 }
 
 int
-main(int argc, char **argv)
+mq_topics(const struct options *o)
 {
-	struct topics c = {.partitions = PARTITION_SET_INIT};
-	int status = tool_start(&c.options, &tool_topics, argc, argv);
+	struct topics c = {.options = o, .partitions = PARTITION_SET_INIT};
+	bool creates = o->verb == TOPICS_CREATE;
+	bool owns_properties = creates || o->verb == TOPICS_ALTER;
+	int status;
 
-	if (status == -1) {
-		bool creates = c.options.verb == TOPICS_CREATE;
-		bool owns_properties = creates || c.options.verb == TOPICS_ALTER;
-
-		arena_init(&c.arena, 0);
-		status = connection_init(&c.conn, &c.options,
-		    creates && !options_has(&c.options, 'n') ? CONNECT_WRITE : CONNECT_READ,
-		    !owns_properties);
-		if (status == -1)
-			status = run(&c);
-		print_release(&c.table);
-		selection_release(&c.wanted);
-		partition_set_release(&c.partitions);
-		connection_release(&c.conn);
-		arena_release(&c.arena);
-	}
-	options_release(&c.options);
-	if (signals_caught() != 0)
-		signals_raise(signals_caught());
-	return report_finish(status);
+	arena_init(&c.arena, 0);
+	status = connection_init(&c.conn, c.options,
+	    creates && !options_has(c.options, 'n') ? CONNECT_WRITE : CONNECT_READ,
+	    !owns_properties);
+	if (status == -1)
+		status = run(&c);
+	print_release(&c.table);
+	selection_release(&c.wanted);
+	partition_set_release(&c.partitions);
+	connection_release(&c.conn);
+	arena_release(&c.arena);
+	return status;
 }

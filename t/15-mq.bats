@@ -90,3 +90,10 @@ mq_bad() {
 	[ "$status" -eq 66 ]
 	[ "$output" = "mq: no manual page for 'nosuch' (mq lists the tools)" ]
 }
+
+@test "the tools are one program; by a name that is no tool's it says so" {
+	cp "$MQ_BIN/mq-produce" "$BATS_TEST_TMPDIR/mq-nosuch"
+	bad 2 "no tool's name" "$BATS_TEST_TMPDIR/mq-nosuch"
+	cp "$MQ_BIN/mq-produce" "$BATS_TEST_TMPDIR/mq-topics"
+	"$BATS_TEST_TMPDIR/mq-topics" -V | grep -q '^mq-topics '
+}

@@ -19,6 +19,7 @@ make_here() {
 		[ -f "$dest/usr/share/man/man1/$tool.1" ]
 		"$dest/usr/bin/$tool" -V
 	done
+	[ "$(find "$dest/usr/bin" -name 'mq-*' -printf '%i\n' | sort -u | wc -l)" = 1 ] # one program
 	[ ! -e bin/mq ] || [ -x "$dest/usr/bin/mq" ]
 	[ -f "$dest/usr/share/doc/mq/README.md" ]
 }
