@@ -89,6 +89,74 @@ all_there() {
 	[ "$(mq-consume -G g -p -1 -e t | wc -l)" -eq 4 ]
 }
 
+# A log that lost its end, as a disk that lied leaves it.
+@test "a committed offset behind the end: told once; on where auto.offset.reset says" {
+	mq-topics create t
+	seq 4 | mq-produce -t t
+	cp -a store/t-0 four
+	seq 5 10 | mq-produce -t t
+	for group in early late none empty; do
+		mq-consume -G "$group" -e t >/dev/null
+	done
+	rm -r store/t-0
+	try 0 mq-consume -G empty -e t
+	[ "$stderr" = "mq-consume: t-0: group empty has committed offset 10, but the log begins at 0\
+ and ends at 0; going on at 0 (auto.offset.reset)" ]
+	# What is void does not come to be an offset again once the log has grown.
+	rm -r store/t-0
+	mv four store/t-0
+	bad 66 't-0: group none has committed offset 10, but the log begins at 0 and ends at 4' \
+		mq-consume -G none -X auto.offset.reset=none -e t
+	try 0 mq-consume -G early -e t
+	[ "$output" = $'1\n2\n3\n4' ]
+	[[ $stderr == *'group early has committed offset 10, '*'ends at 4; going on at 0 '* ]]
+	try 0 mq-consume -G late -X auto.offset.reset=latest -e t
+	[ -z "$output" ]
+	[[ $stderr == *'group late has committed offset 10, '*'going on at 4 '* ]]
+	seq 5 20 | mq-produce -t t
+	for group in early late; do
+		try 0 mq-consume -G "$group" -e t
+		[ "${lines[0]}" = 5 ]
+		[ "${#lines[@]}" -eq 16 ]
+		[ -z "$stderr" ]
+	done
+	[ "$(mq-consume -G empty -e t | wc -l)" -eq 20 ]
+}
+
+@test "a committed offset behind the end: a follower goes on too, and --tail commits" {
+	seq 4 | mq-produce -t t
+	cp -a store/t-0 four
+	seq 5 10 | mq-produce -t t
+	mq-consume -G g -e t >/dev/null
+	mq-consume -G tail -e t >/dev/null
+	rm -r store/t-0
+	mv four store/t-0
+	member out t
+	soon has_lines 4 out
+	cmp out <(seq 4)
+	soon eval '[ "$(committed g)" -eq 4 ]'
+	try 0 mq-consume -G tail --tail 2 t
+	[ "$output" = $'3\n4' ]
+	[ -z "$stderr" ]
+	[ "$(committed tail)" -eq 4 ]
+}
+
+@test "a committed offset before the beginning: told; on where auto.offset.reset says" {
+	seq 10 | mq-produce -t t
+	for group in early late none; do
+		mq-consume -G "$group" -c 2 t >/dev/null
+	done
+	mq-topics trim -o 5 t
+	bad 66 't-0: group none has committed offset 2, but the log begins at 5 and ends at 10' \
+		mq-consume -G none -X auto.offset.reset=none -e t
+	try 0 mq-consume -G late -X auto.offset.reset=latest -e t
+	[ -z "$output" ]
+	[[ $stderr == *'group late has committed offset 2, '*'going on at 10 '* ]]
+	try 0 mq-consume -G early -e t
+	[ "$output" = "$(seq 6 10)" ]
+	[[ $stderr == *'group early has committed offset 2, '*'going on at 5 '* ]]
+}
+
 @test "a group on several topics has an offset in each" {
 	seq 3 | mq-produce -t a
 	seq 4 6 | mq-produce -t b

@@ -524,7 +524,8 @@ consumer_handled(struct consumer *c, const char *topic, int32_t partition, int64
 }
 
 /* What may be committed: past what follows the last handled record without
- * being anybody's, such as control batches; -1 if that is nothing new. */
+ * being anybody's, such as control batches; -1 if that is nothing new. An offset
+ * that the log does not have is replaced at once: it may have it again later. */
 static int64_t
 part_to_commit(const struct part *p)
 {
@@ -536,7 +537,7 @@ part_to_commit(const struct part *p)
 		at = p->fetch.offset;
 	if (p->to >= 0 && at > p->to)
 		at = p->to;
-	return at > p->committed && (at > 0 || p->committed >= 0) ? at : -1;
+	return at > p->committed && (at > 0 || p->committed >= 0 || p->is_reset) ? at : -1;
 }
 
 int

@@ -26,8 +26,9 @@ struct consumed {
 
 struct consumer_config {
 	struct range range; /* from POINT_NONE: stored with a group, else beginning */
-	/* Where a group begins that has stored nothing: POINT_BEGINNING, POINT_END, or
-	 * POINT_NONE: that is an error. */
+	/* Where a group begins that has stored nothing, or an offset that the log does
+	 * not have (which is noted): POINT_BEGINNING, POINT_END, or POINT_NONE: that is
+	 * an error, OFFSET_OUT_OF_RANGE. */
 	enum point_kind unstored;
 	bool stop_at_end;     /* -e: the end as of the start */
 	int64_t tail;         /* --tail N: the last N records of each partition; -1 off */

@@ -22,6 +22,7 @@ struct part {
 	int64_t committed; /* as of the last commit */
 	int64_t skip;      /* records to pass over still (--tail) */
 	bool told_end;
+	bool is_reset; /* what the group has committed is not in the log */
 	bool begun; /* it was resolved once; a group may give it back to us */
 };
 

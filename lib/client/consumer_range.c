@@ -209,6 +209,66 @@ resolve_tail(struct consumer *c, struct part *p, const struct bounds *b, struct 
 	return 0;
 }
 
+/* --- committed offsets that the log does not have --------------------------- */
+
+/* One past the last record written, also in a transaction that is open. */
+static int
+ask_written_end(struct consumer *c, const struct part *p, int64_t *end, struct err *err)
+{
+	struct offset_query q = {.topic = p->fetch.topic,
+	    .partition = p->fetch.partition,
+	    .timestamp = OFFSET_LATEST};
+	struct offsets_call call = {
+	    .queries = &q, .query_count = 1, .isolation = READ_UNCOMMITTED};
+
+	target_offsets(c->target, &call);
+	if (target_wait(c->target, &call.call) == -1) {
+		*err = call.call.err;
+		return -1;
+	}
+	if (q.code != 0)
+		return err_set(err, q.code, "%s-%d: %s", q.topic, q.partition, err_name(q.code));
+	*end = q.offset;
+	return 0;
+}
+
+/* Does the log have p->committed? Its end counts, where the next record will be.
+ * 1; 0 with the end; -1. Records may have been added, and committed, since the
+ * bounds were asked for, so only the end as of now says that it has not. */
+static int
+has_committed(struct consumer *c, const struct part *p, const struct bounds *b, int64_t *end,
+    struct err *err)
+{
+	*end = b->end;
+	if (p->committed >= b->start && p->committed <= b->end)
+		return 1;
+	if (ask_written_end(c, p, end, err) == -1)
+		return -1;
+	return p->committed >= b->start && p->committed <= *end;
+}
+
+/* As after Kafka's OFFSET_OUT_OF_RANGE: on where auto.offset.reset says. */
+static int
+reset(struct consumer *c, struct part *p, const struct bounds *b, int64_t end, struct err *err)
+{
+	int64_t was = p->committed;
+
+	p->committed = -1;
+	p->is_reset = true;
+	if (c->config.unstored == POINT_NONE)
+		return err_set(err, ERR_OFFSET_OUT_OF_RANGE,
+		    "%s-%d: group %s has committed offset %lld, but the log begins at %lld and ends "
+		    "at %lld (auto.offset.reset is none)", p->fetch.topic, p->fetch.partition,
+		    c->config.group, (long long)was, (long long)b->start, (long long)end);
+	p->fetch.offset = point_offset((struct point){c->config.unstored, 0}, b);
+	os_note(c->target->os, OS_WARN,
+	    "%s-%d: group %s has committed offset %lld, but the log begins at %lld and ends at "
+	    "%lld; going on at %lld (auto.offset.reset)", p->fetch.topic, p->fetch.partition,
+	    c->config.group, (long long)was, (long long)b->start, (long long)end,
+	    (long long)p->fetch.offset);
+	return 0;
+}
+
 /* Where a part begins: `stored` is what its group has committed, or -1. One that
  * the group gives back is not begun again as the range says: others have read on. */
 static int
@@ -218,10 +278,20 @@ resolve_start(struct consumer *c, struct part *p, const struct bounds *b, int64_
 	struct point from = c->config.range.from;
 	bool from_stored = c->config.group != NULL &&
 	    (from.kind == POINT_STORED || from.kind == POINT_NONE);
+	int64_t end;
+	int has = 1;
 
 	p->committed = from_stored || p->begun ? stored : -1;
-	if (c->config.tail >= 0 && !p->begun)
+	p->is_reset = false;
+	if (p->committed >= 0 && (has = has_committed(c, p, b, &end, err)) == -1)
+		return -1;
+	if (c->config.tail >= 0 && !p->begun) {
+		if (has == 0)
+			p->committed = -1;
 		return resolve_tail(c, p, b, err);
+	}
+	if (has == 0)
+		return reset(c, p, b, end, err);
 	if (p->committed >= 0)
 		p->fetch.offset = p->committed;
 	else if (p->begun)

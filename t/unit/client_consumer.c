@@ -285,6 +285,52 @@ test_commits(void)
 	process_end(&p);
 }
 
+/* Appends a record of a transaction that nobody ends, "open". */
+static void
+produce_open(struct process *p, const char *topic)
+{
+	struct batch_builder bb;
+	struct record r = {
+	    .timestamp = 1, .key_size = -1, .value = (const uint8_t *)"open", .value_size = 4};
+	struct batch b;
+	struct produce_call c = {.topic = topic, .acks = ACKS_LEADER};
+
+	batch_builder_init(&bb, CODEC_NONE, CODEC_LEVEL_DEFAULT);
+	bb.head.attributes = BATCH_TRANSACTIONAL;
+	bb.head.producer_id = 7;
+	bb.head.producer_epoch = 0;
+	bb.head.base_sequence = 0;
+	batch_builder_add(&bb, &r, &p->err);
+	batch_builder_finish(&bb, &b, &p->err);
+	c.bytes = (uint8_t *)(uintptr_t)b.bytes;
+	c.len = (size_t)b.size;
+	target_produce(p->target, &c);
+	is_int(target_wait(p->target, &c.call), 0, "a transaction is begun");
+	batch_builder_release(&bb);
+}
+
+/* An offset that lies in an open transaction, behind what may be read, is there. */
+static void
+test_committed_in_transaction(void)
+{
+	struct process p;
+
+	process_init(&p, 1);
+	produce(&p, "open", 0, 0, 2);
+	produce_open(&p, "open");
+	p.config.group = "g";
+	p.config.stop_at_end = true;
+	p.config.isolation = READ_UNCOMMITTED;
+	is_str(consume(&p, "open"), "0 1 open ", "uncommitted records are read");
+	is_int(consumer_commit(p.consumer, &p.err), 0, "and committed for the group");
+	p.config.isolation = READ_COMMITTED;
+	p.config.unstored = POINT_NONE;
+	is_str(consume(&p, "open"), "", "that offset is not out of range");
+	is_int(consumer_commit(p.consumer, &p.err), 0, "nor replaced");
+	is_int(committed(&p, "g", "open", 0), 3, "it stays");
+	process_end(&p);
+}
+
 /* Both step until `a` and `b` have had time to settle. */
 static void
 both(struct process *a, struct process *b)
@@ -373,6 +419,7 @@ main(void)
 	test_partitions_added();
 	test_topic_deleted();
 	test_commits();
+	test_committed_in_transaction();
 	test_handover(false);
 	test_handover(true);
 	test_ending_member();
