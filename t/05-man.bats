@@ -120,6 +120,18 @@ page_columns() {
 	done
 }
 
+@test "the tour of README.md prints what it shows" {
+	# A log with the first and the last lines that it shows, and as many between.
+	grep -E '^[0-9-]{10} [0-9:]{8} ' "$MQ_TOP/README.md" >ends
+	grep -oE '2025-06-24 14:36:25 .*' "$MQ_TOP/README.md" >log
+	[ "$(wc -l <ends)" = 2 ] && [ "$(wc -l <log)" = 2 ]
+	seq 5526 | sed 's/^/2026-01-01 00:00:00 status installed package/' >>log
+	cat ends >>log
+	sed "s,/var/log/dpkg.log,$PWD/log," "$MQ_TOP/README.md" >README.md
+	mkdir tour && cd tour
+	python3 "$MQ_TOP/t/examples.py" ../README.md
+}
+
 @test "the examples of mq(1) print what they show" {
 	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq.1"
 }
