@@ -94,6 +94,106 @@ draw_id(struct store *s, struct uuid *id)
 	while (!uuid_from_random(id, random) || image_topic_by_id(&s->image, id) != NULL);
 }
 
+/* --- what deleted topics leave ----------------------------------------------------- */
+
+/* Once the record is durable the topic is gone. What is left of it is only disk
+ * space, which need not go at once: whoever deletes a topic, or makes one of the
+ * same name, removes it. */
+
+struct dead {
+	const struct store *s;
+	char name[256];  /* a directory */
+	char topic[256]; /* the same without the number */
+	int32_t number;
+	const char *after; /* names up to here were looked at; NULL: none */
+	bool put_away;     /* NAME-N.ID-delete: only to be removed */
+};
+
+/* TOPIC-N, of a partition that there is not, or TOPIC-N.ID-delete. */
+static bool
+looks_dead(struct dead *d, const char *name)
+{
+	size_t len = strlen(name);
+	const char *dash = strrchr(name, '-');
+	const struct image_topic *t;
+	int64_t number;
+
+	if (len > 255 || dash == NULL || dash == name)
+		return false;
+	d->put_away = len > 40 && strcmp(name + len - 7, "-delete") == 0 && name[len - 40] == '.';
+	if (d->put_away)
+		return true;
+	if (text_int(dash + 1, 0, INT32_MAX, &number) == -1)
+		return false;
+	d->number = (int32_t)number;
+	snprintf(d->topic, sizeof(d->topic), "%.*s", (int)(dash - name), name);
+	if (strcmp(d->topic, METADATA_TOPIC) == 0)
+		return false;
+	t = image_topic(&d->s->image, d->topic);
+	return t == NULL || image_partition(t, d->number) == NULL;
+}
+
+/* Names are taken in their order, whatever order they come in. */
+static int
+find_dead(void *ctx, const char *name)
+{
+	struct dead *d = ctx, one = *d;
+
+	if ((d->after != NULL && strcmp(name, d->after) <= 0) ||
+	    (d->name[0] != '\0' && strcmp(name, d->name) >= 0) || !looks_dead(&one, name))
+		return 0;
+	*d = one;
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	return 0;
+}
+
+/* Puts a dead partition's directory away under its lock and removes it. One
+ * without an id in it may be anybody's, and one with a living topic's id is more
+ * than we understand: they stay. */
+static int
+remove_dead(struct store *s, const struct dead *d, struct err *err)
+{
+	struct lock_wait w = store_wait(s);
+	char path[STORE_PATH_MAX], gone[STORE_PATH_MAX];
+	struct uuid id;
+	int fd, ret;
+
+	if (store_path(s, path, d->name, err) == -1)
+		return -1;
+	if (d->put_away)
+		return directory_remove(s->os, path, err);
+	ret = partition_id_read(s->os, path, &id, err);
+	if (ret != 1 || image_topic_by_id(&s->image, &id) != NULL)
+		return ret == -1 ? -1 : 0;
+	snprintf(path, sizeof(path), "%s/%.255s/mq.lock", s->dir, d->name);
+	fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: open", path);
+	ret = lock_file(&w, fd, OS_LOCK_EXCLUSIVE, path, LOCK_HOLDER_PARTITION, err);
+	if (ret == 0)
+		ret = partition_put_away(s, d->topic, d->number, &id, "delete", gone, err);
+	os_close(s->os, fd);
+	return ret == 1 ? directory_remove(s->os, gone, err) : ret;
+}
+
+/* With the metadata log's lock held, so that no topic is made meanwhile. */
+static void
+remove_all_dead(struct store *s)
+{
+	char after[256] = "";
+	struct dead d;
+	struct err err;
+
+	for (;;) {
+		d = (struct dead){.s = s, .after = after};
+		if (os_list(s->os, s->dir, find_dead, &d) == -1 || d.name[0] == '\0')
+			return;
+		if (remove_dead(s, &d, &err) == -1)
+			os_note(s->os, OS_WARN, "%s/%s: still there: %s", s->dir, d.name, err.text);
+		snprintf(after, sizeof(after), "%s", d.name);
+	}
+}
+
 /* --- making ---------------------------------------------------------------------- */
 
 static int
@@ -120,9 +220,11 @@ create(struct change *c, const struct store_topic_spec *spec, struct err *err)
 		if (add_partition(c, &r.topic_id, i, err) == -1)
 			return -1;
 	/* A topic of that name may have left its offsets behind. */
-	if (checkpoints_forget(s, spec->name, err) == -1)
+	if (checkpoints_forget(s, spec->name, err) == -1 || change_commit(c, err) == -1)
 		return -1;
-	return change_commit(c, err);
+	/* And directories beyond the partitions that there are now. */
+	remove_all_dead(s);
+	return 0;
 }
 
 int
@@ -205,99 +307,6 @@ store_alter_configs(struct store *s, const char *topic, const struct image_confi
 }
 
 /* --- deleting --------------------------------------------------------------------- */
-
-/* Once the record is durable the topic is gone. What is left of it is only disk
- * space, which need not go at once: whoever deletes a topic, or makes one of the
- * same name, removes it. */
-
-struct dead {
-	const struct store *s;
-	char name[256];  /* a directory */
-	char topic[256]; /* the same without the number */
-	int32_t number;
-	const char *after; /* names up to here were looked at; NULL: none */
-	bool put_away;     /* NAME-N.ID-delete: only to be removed */
-};
-
-/* TOPIC-N, of a topic that there is not, or TOPIC-N.ID-delete. */
-static bool
-looks_dead(struct dead *d, const char *name)
-{
-	size_t len = strlen(name);
-	const char *dash = strrchr(name, '-');
-	int64_t number;
-
-	if (len > 255 || dash == NULL || dash == name)
-		return false;
-	d->put_away = len > 40 && strcmp(name + len - 7, "-delete") == 0 && name[len - 40] == '.';
-	if (d->put_away)
-		return true;
-	if (text_int(dash + 1, 0, INT32_MAX, &number) == -1)
-		return false;
-	d->number = (int32_t)number;
-	snprintf(d->topic, sizeof(d->topic), "%.*s", (int)(dash - name), name);
-	return strcmp(d->topic, METADATA_TOPIC) != 0 && image_topic(&d->s->image, d->topic) == NULL;
-}
-
-/* Names are taken in their order, whatever order they come in. */
-static int
-find_dead(void *ctx, const char *name)
-{
-	struct dead *d = ctx, one = *d;
-
-	if ((d->after != NULL && strcmp(name, d->after) <= 0) ||
-	    (d->name[0] != '\0' && strcmp(name, d->name) >= 0) || !looks_dead(&one, name))
-		return 0;
-	*d = one;
-	snprintf(d->name, sizeof(d->name), "%s", name);
-	return 0;
-}
-
-/* Puts a dead partition's directory away under its lock and removes it. One
- * without an id in it may be anybody's: it stays. */
-static int
-remove_dead(struct store *s, const struct dead *d, struct err *err)
-{
-	struct lock_wait w = store_wait(s);
-	char path[STORE_PATH_MAX], gone[STORE_PATH_MAX];
-	struct uuid id;
-	int fd, ret;
-
-	if (store_path(s, path, d->name, err) == -1)
-		return -1;
-	if (d->put_away)
-		return directory_remove(s->os, path, err);
-	ret = partition_id_read(s->os, path, &id, err);
-	if (ret != 1)
-		return ret;
-	snprintf(path, sizeof(path), "%s/%.255s/mq.lock", s->dir, d->name);
-	fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
-	if (fd == -1)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: open", path);
-	ret = lock_file(&w, fd, OS_LOCK_EXCLUSIVE, path, LOCK_HOLDER_PARTITION, err);
-	if (ret == 0)
-		ret = partition_put_away(s, d->topic, d->number, &id, gone, err);
-	os_close(s->os, fd);
-	return ret == 1 ? directory_remove(s->os, gone, err) : ret;
-}
-
-/* With the metadata log's lock held, so that no topic is made meanwhile. */
-static void
-remove_all_dead(struct store *s)
-{
-	char after[256] = "";
-	struct dead d;
-	struct err err;
-
-	for (;;) {
-		d = (struct dead){.s = s, .after = after};
-		if (os_list(s->os, s->dir, find_dead, &d) == -1 || d.name[0] == '\0')
-			return;
-		if (remove_dead(s, &d, &err) == -1)
-			os_note(s->os, OS_WARN, "%s/%s: still there: %s", s->dir, d.name, err.text);
-		snprintf(after, sizeof(after), "%s", d.name);
-	}
-}
 
 static int
 delete_topic(struct change *c, const char *topic, struct err *err)

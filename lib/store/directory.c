@@ -1,9 +1,10 @@
-/* Partitions' directories: whose they are, put away, removed. */
+/* Partitions' directories: made, whose they are, put away, removed. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "log/segment.h"
 #include "store/store_impl.h"
 
 int
@@ -34,8 +35,47 @@ partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *e
 }
 
 int
+partition_id_write(struct store *s, const struct store_partition *p, struct err *err)
+{
+	char path[STORE_PATH_MAX], text[64], id[UUID_TEXT_SIZE];
+	int len;
+
+	uuid_format(&p->topic_id, id);
+	snprintf(path, sizeof(path), "%s/partition.metadata", p->dir);
+	len = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
+	return os_replace_file(s->os, path, text, (size_t)len, err);
+}
+
+int
+partition_make_directory(struct store *s, const struct store_partition *p, struct err *err)
+{
+	if (os_mkdir(s->os, p->dir) == -1 && errno != EEXIST)
+		return err_sys(err, errno, "%s: mkdir", p->dir);
+	if (os_sync_dir(s->os, s->dir) == -1)
+		return err_sys(err, errno, "%s: sync", s->dir);
+	return 0;
+}
+
+static int
+take_log(void *ctx, const char *name)
+{
+	struct segment_name n;
+
+	(void)ctx;
+	return segment_name_parse(name, &n) == 0 && n.kind == SEGMENT_LOG;
+}
+
+int
+partition_has_log(struct os *os, const char *dir, struct err *err)
+{
+	int ret = os_list(os, dir, take_log, NULL);
+
+	return ret == -1 ? err_sys(err, errno, "%s: list", dir) : ret;
+}
+
+int
 partition_put_away(struct store *s, const char *topic, int32_t number, const struct uuid *id,
-    char gone[STORE_PATH_MAX], struct err *err)
+    const char *why, char gone[STORE_PATH_MAX], struct err *err)
 {
 	char from[STORE_PATH_MAX], hex[33], tail[64];
 	struct buf b = BUF_INIT;
@@ -45,7 +85,7 @@ partition_put_away(struct store *s, const char *topic, int32_t number, const str
 	snprintf(hex, sizeof(hex), "%s", buf_cstr(&b));
 	buf_release(&b);
 	/* As Kafka does it: the topic is shortened where the name would be too long. */
-	snprintf(tail, sizeof(tail), "-%d.%s-delete", number, hex);
+	snprintf(tail, sizeof(tail), "-%d.%s-%s", number, hex, why);
 	name_max = 255 - strlen(tail);
 	snprintf(from, sizeof(from), "%s/%s-%d", s->dir, topic, number);
 	snprintf(gone, STORE_PATH_MAX, "%s/%.*s%s", s->dir, (int)name_max, topic, tail);

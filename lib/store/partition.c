@@ -204,29 +204,7 @@ partition_close_surplus(struct store *s)
 	}
 }
 
-/* --- the directory ----------------------------------------------------------------- */
-
-static int
-write_id(struct store *s, const struct store_partition *p, struct err *err)
-{
-	char path[STORE_PATH_MAX], text[64], id[UUID_TEXT_SIZE];
-	int len;
-
-	uuid_format(&p->topic_id, id);
-	snprintf(path, sizeof(path), "%s/partition.metadata", p->dir);
-	len = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
-	return os_replace_file(s->os, path, text, (size_t)len, err);
-}
-
-static int
-make_directory(struct store *s, const struct store_partition *p, struct err *err)
-{
-	if (os_mkdir(s->os, p->dir) == -1 && errno != EEXIST)
-		return err_sys(err, errno, "%s: mkdir", p->dir);
-	if (os_sync_dir(s->os, s->dir) == -1)
-		return err_sys(err, errno, "%s: sync", s->dir);
-	return 0;
-}
+/* --- locking --------------------------------------------------------------------------- */
 
 /* Does the metadata, as far as it was read, know the partition? */
 static int
@@ -243,8 +221,6 @@ is_there(struct store *s, const struct store_partition *p, struct err *err)
 	    err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no partition %s-%d", p->topic, p->number);
 }
 
-/* --- locking --------------------------------------------------------------------------- */
-
 /* Opens mq.lock, making the directory if it is not there. 1: it went away again,
  * for the topic was deleted. */
 static int
@@ -257,7 +233,7 @@ open_lock(struct store *s, struct store_partition *p, struct err *err)
 	p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 	if (p->lock_fd == -1 && errno == ENOENT) {
 		if (store_refresh(s, err) == -1 || is_there(s, p, err) == -1 ||
-		    make_directory(s, p, err) == -1)
+		    partition_make_directory(s, p, err) == -1)
 			return -1;
 		p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 		if (p->lock_fd == -1 && errno == ENOENT)
@@ -353,6 +329,30 @@ metadata_settings(struct store *s, struct store_partition *p)
 	p->leader_epoch = s->image.epoch;
 }
 
+/* The id is durable before the first record, so a log without one is nobody's: no
+ * reader shows it, and it must not come to life under our first append. Kafka puts
+ * it away as stray. */
+static int
+take_without_id(struct store *s, struct store_partition *p, struct err *err)
+{
+	char gone[STORE_PATH_MAX];
+	struct uuid random;
+	int has_log = is_metadata(p) ? 0 : partition_has_log(s->os, p->dir, err);
+
+	if (has_log == -1)
+		return -1;
+	if (has_log == 0)
+		return partition_id_write(s, p, err);
+	os_random(s->os, random.bytes, sizeof(random.bytes));
+	if (partition_put_away(s, p->topic, p->number, &random, "stray", gone, err) == -1)
+		return -1;
+	os_note(s->os, OS_WARN, "%s: has a log but no partition.metadata, so it is nobody's: kept as %s",
+	    p->dir, gone);
+	let_go(s, p);
+	close_files(s, p);
+	return 1;
+}
+
 /* Does the directory belong to the topic as it is now? One of a deleted topic is
  * put away, under the lock that we hold on it; then 1: begin again. */
 static int
@@ -365,12 +365,12 @@ check_id(struct store *s, struct store_partition *p, struct err *err)
 	if (ret == -1)
 		return -1;
 	if (ret == 0)
-		return write_id(s, p, err);
+		return take_without_id(s, p, err);
 	if (uuid_equal(&id, &p->topic_id))
 		return 0;
 	if (is_metadata(p))
 		return err_set(err, ERR_CORRUPT, "%s: not the metadata log's topic id", p->dir);
-	if (partition_put_away(s, p->topic, p->number, &id, gone, err) == -1)
+	if (partition_put_away(s, p->topic, p->number, &id, "delete", gone, err) == -1)
 		return -1;
 	let_go(s, p);
 	close_files(s, p);
@@ -468,7 +468,7 @@ remove_deleted(struct store *s, struct store_partition *p)
 	char gone[STORE_PATH_MAX];
 	struct err ignored;
 
-	if (partition_put_away(s, p->topic, p->number, &p->topic_id, gone, &ignored) == 1)
+	if (partition_put_away(s, p->topic, p->number, &p->topic_id, "delete", gone, &ignored) == 1)
 		(void)directory_remove(s->os, gone, &ignored);
 	forget_topic(p);
 }

@@ -193,13 +193,22 @@ void partition_close_surplus(struct store *s);
 /* Removes a directory and the files in it. */
 int directory_remove(struct os *os, const char *dir, struct err *err);
 
-/* Renames the directory of a deleted topic's partition out of the way; `gone`
- * receives its new name. 0 if it is not there. The partition is locked. */
+/* Renames a partition's directory out of the way, as Kafka does it: `why` is
+ * "delete" or "stray", `id` is the topic's, or random; `gone` receives the new name.
+ * 0 if it is not there. The partition is locked. */
 int partition_put_away(struct store *s, const char *topic, int32_t number,
-    const struct uuid *id, char gone[STORE_PATH_MAX], struct err *err);
+    const struct uuid *id, const char *why, char gone[STORE_PATH_MAX], struct err *err);
+
+/* 1 if there is a .log file in a directory, in whatever state; 0, -1. */
+int partition_has_log(struct os *os, const char *dir, struct err *err);
 
 /* The topic id in a directory's partition.metadata: 1, 0 if there is none, -1. */
 int partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err);
+
+/* Makes the directory, whose name is then durable; writes the topic's id into it,
+ * durably. The partition is locked for the second. */
+int partition_make_directory(struct store *s, const struct store_partition *p, struct err *err);
+int partition_id_write(struct store *s, const struct store_partition *p, struct err *err);
 
 /* --- tail.c -------------------------------------------------------------------- */
 
