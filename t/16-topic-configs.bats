@@ -65,6 +65,47 @@ produce() {
 	[[ $output == *"long:2:"* ]]
 }
 
+# codecs ARGUMENT...: of the batches that mq-produce wrote with it, the newest last.
+codecs() {
+	mq-produce -t t "$@" <<<x
+	mq-consume -t t -e -f '%a{codec} ' | sed 's/ $//'
+}
+
+@test "compression.type is the codec of batches, whatever the producer asks for" {
+	mq-topics create t
+	[ "$(codecs)" = none ]
+	[ "$(codecs -z gzip)" = 'none gzip' ]
+	mq-topics alter t -X compression.type=zstd
+	[ "$(codecs)" = 'none gzip zstd' ]
+	[ "$(codecs -z gzip -X compression.type=lz4)" = 'none gzip zstd zstd' ]
+	mq-topics alter t -X compression.type=uncompressed
+	[ "$(codecs -z gzip)" = 'none gzip zstd zstd none' ]
+	mq-topics alter t -X compression.type=producer
+	[ "$(codecs -z snappy)" = 'none gzip zstd zstd none snappy' ]
+	mq-topics alter t -X compression.type=lz4
+	mq-topics create u -X compression.type=gzip
+	try 0 mq-produce -v -t u <<<x
+	[[ $stderr == *'topic u: codec gzip, not none (compression.type)'* ]]
+	# Topics of one stream each have their own.
+	printf '{"topic":"%s","payload":"x"}\n' t u v t u v | mq-produce -J -B 1
+	for topic in t u v; do
+		mq-consume -t "$topic" -f '%a{codec}\n' --tail 2
+	done >got
+	[ "$(paste -sd' ' got)" = 'lz4 lz4 gzip gzip none none' ]
+}
+
+@test "compression.gzip.level and the like: the level that the topic says; -z of the same codec goes first" {
+	seq 20000 | tr '\n' ' ' >in
+	for level in 1 9; do
+		mq-topics create "t$level" -X compression.type=gzip -X compression.gzip.level=$level
+		mq-produce -t "t$level" in
+	done
+	mq-produce -t t1 -z gzip:9 in
+	read -r one nine < <(mq-dump-log t1 | sed 's/.* size=\([0-9]*\).*/\1/' | paste -sd' ')
+	[ "$nine" -ne "$one" ]
+	[[ $(mq-dump-log t9) == *" size=$nine "* ]]
+}
+
 @test "cleanup.policy=compact: a record without key is refused" {
 	mq-topics create t -X cleanup.policy=compact
 	run mq-produce -t t <<<"no key"

@@ -40,6 +40,8 @@ struct producer_topic {
 	char *name;
 	struct lane *lanes;
 	int32_t count;
+	enum codec codec;
+	int level;
 	size_t bytes_max;   /* of a batch (max.message.bytes); SIZE_MAX: not known */
 	size_t batch_bytes; /* when one is full */
 	int32_t sticky; /* where records without a key go now; -1: draw anew */
@@ -298,9 +300,25 @@ topic_set_limits(const struct producer *p, struct producer_topic *t, int64_t byt
 	size_t most;
 
 	t->bytes_max = most = bytes_max > 0 ? (size_t)bytes_max : SIZE_MAX;
-	if (p->config.codec != CODEC_NONE)
+	if (t->codec != CODEC_NONE)
 		most -= most / 100;
 	t->batch_bytes = p->config.batch_bytes < most ? p->config.batch_bytes : most;
+}
+
+/* The topic's codec goes before the producer's; where they agree, the producer's
+ * level stands, as a broker leaves such batches alone. */
+static void
+topic_set_codec(const struct producer *p, struct producer_topic *t,
+    const struct target_topic *from)
+{
+	t->codec = p->config.codec;
+	t->level = p->config.level;
+	if (!from->has_codec || from->codec == t->codec)
+		return;
+	t->codec = from->codec;
+	t->level = from->codec_level;
+	os_note(p->target->os, OS_INFO, "topic %s: codec %s, not %s (compression.type)",
+	    from->name, codec_name(t->codec), codec_name(p->config.codec));
 }
 
 static struct producer_topic *
@@ -318,6 +336,7 @@ topic_new(struct producer *p, const struct target_topic *from, struct err *err)
 	t->lanes = calloc(count, sizeof(*t->lanes));
 	t->count = (int32_t)count;
 	t->sticky = -1;
+	topic_set_codec(p, t, from);
 	topic_set_limits(p, t, from->batch_bytes_max);
 	if (t->name == NULL || t->lanes == NULL ||
 	    map_put(&p->topics, name, strlen(name), t, NULL) == -1) {
@@ -424,15 +443,17 @@ choose(struct producer *p, struct producer_topic *t, const struct record *rec)
 /* --- records come in ------------------------------------------------------- */
 
 static struct room *
-room_take(struct producer *p)
+room_take(struct producer *p, const struct producer_topic *t)
 {
 	struct room *r = p->rooms;
 
 	if (r != NULL) {
 		p->rooms = r->next;
 		batch_builder_reset(&r->builder);
+		r->builder.codec = t->codec;
+		r->builder.level = t->level;
 	} else if ((r = calloc(1, sizeof(*r))) != NULL) {
-		batch_builder_init(&r->builder, p->config.codec, p->config.level);
+		batch_builder_init(&r->builder, t->codec, t->level);
 	}
 	return r;
 }
@@ -447,7 +468,7 @@ flight_begin(struct producer *p, struct lane *l, struct err *err)
 		p->free = f->next;
 	else
 		f = calloc(1, sizeof(*f));
-	if (f == NULL || (f->room = room_take(p)) == NULL) {
+	if (f == NULL || (f->room = room_take(p, l->topic)) == NULL) {
 		if (f != NULL)
 			flight_free(f);
 		err_nomem(err);

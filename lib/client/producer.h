@@ -41,7 +41,7 @@ struct producer_ack {
 
 struct producer_config {
 	enum target_acks acks;
-	enum codec codec;
+	enum codec codec; /* where the topic has none of its own (compression.type) */
 	int level;
 	size_t batch_bytes;    /* 0: what the target likes */
 	int32_t batch_records; /* 0: no limit */

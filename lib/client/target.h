@@ -56,6 +56,9 @@ struct target_topic {
 	const struct target_partition *partitions; /* by number */
 	size_t partition_count;
 	int64_t batch_bytes_max; /* max.message.bytes; -1 not known */
+	bool has_codec; /* whoever appends is to bring batches in this codec (compression.type) */
+	enum codec codec;
+	int codec_level;
 	int code; /* UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, … */
 };
 

@@ -1,11 +1,33 @@
 /* Metadata and admin of a store. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "client/target_store_impl.h"
 #include "store/topic_config.h"
 
 /* --- metadata -------------------------------------------------------------- */
+
+/* compression.type, which a broker would recompress to. A store writes batches as
+ * they come, so they should come so. */
+static void
+describe_codec(const struct image *im, const char *topic, struct target_topic *to)
+{
+	const char *type = topic_config_value(im, topic, "compression.type", NULL), *text;
+	char name[48];
+	int64_t level;
+
+	to->codec = CODEC_NONE;
+	to->codec_level = CODEC_LEVEL_DEFAULT;
+	to->has_codec = strcmp(type, "uncompressed") == 0 ||
+	    codec_parse(type, strlen(type), &to->codec) == 0;
+	snprintf(name, sizeof(name), "compression.%s.level", codec_name(to->codec));
+	text = topic_config_value(im, topic, name, NULL);
+	if (text != NULL && text_int(text, INT32_MIN + 1, INT32_MAX, &level) == 0 &&
+	    codec_level_ok(to->codec, (int)level))
+		to->codec_level = (int)level;
+}
 
 static int
 describe_topic(struct store_target *st, struct arena *a, const struct image_topic *from,
@@ -23,6 +45,7 @@ describe_topic(struct store_target *st, struct arena *a, const struct image_topi
 	    strcmp(from->name, "__transaction_state") == 0;
 	topic_config_resolve(store_image(st->store), from->name, &config);
 	to->batch_bytes_max = config.max_message_bytes;
+	describe_codec(store_image(st->store), from->name, to);
 	to->partitions = parts;
 	for (int32_t n = 0; n < from->partition_count; n++) {
 		const struct image_partition *p = &from->partitions[n];
