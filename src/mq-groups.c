@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/ask.h"
 #include "cli/connect.h"
+#include "cli/ends.h"
 #include "cli/outcome.h"
 #include "cli/positions.h"
 #include "cli/print.h"
@@ -34,6 +35,7 @@ struct groups {
 	size_t found_count;
 	const struct target_topic *all; /* all topics, in the arena, sorted */
 	size_t all_count;
+	struct ends ends;
 	struct outcome outcome;
 	struct print table;
 };
@@ -45,6 +47,9 @@ struct group {
 	size_t member_count;
 	const struct group_position *committed;
 	size_t committed_count;
+	const char *damage; /* commits that cannot be read; NULL none */
+	bool partial;       /* what is not committed may have been among them */
+	bool doubtful;      /* of something shown the newest commit may be lost */
 	struct positions places; /* by topic, partition */
 };
 
@@ -86,6 +91,16 @@ check_topics(struct groups *c, struct err *err)
 	return 0;
 }
 
+/* May the words mean groups that were not found? */
+static bool
+is_open(const struct selection *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->list[i].kind != PATTERN_NAME)
+			return true;
+	return s->count == 0;
+}
+
 /* Finds the groups that are meant. seek -t makes one that is named and not there. */
 static int
 find_groups(struct groups *c, struct err *err)
@@ -99,6 +114,9 @@ find_groups(struct groups *c, struct err *err)
 	    sizeof(c->found[0]));
 	if (c->found == NULL)
 		return err_nomem(err);
+	/* Said already; a list that may lack some is not whole. */
+	if (list.damaged && is_open(&c->wanted))
+		c->outcome = (struct outcome){.failed = 1, .status = EXIT_IO};
 	for (size_t i = 0; i < list.group_count; i++)
 		if (selection_has(&c->wanted, list.groups[i]))
 			c->found[c->found_count++] = list.groups[i];
@@ -193,6 +211,22 @@ group_places(struct groups *c, struct group *g, struct err *err)
 	return 0;
 }
 
+/* Where the partitions begin and end, after what was committed in them was read. */
+static int
+group_resolve(struct groups *c, struct group *g, struct err *err)
+{
+	if (c->options->verb == GROUPS_SEEK)
+		return positions_resolve(&g->places, c->conn.target, c->point, err);
+	for (size_t i = 0; i < g->places.count; i++) {
+		struct position *at = &g->places.list[i];
+		const struct group_position *p = group_committed_at(g, at->topic, at->partition);
+
+		if (p != NULL)
+			at->seen = p->offset;
+	}
+	return ends_resolve(&c->ends, c->conn.target, &g->places, err);
+}
+
 static int
 group_read(struct groups *c, const char *name, struct group *g, struct err *err)
 {
@@ -210,11 +244,36 @@ group_read(struct groups *c, const char *name, struct group *g, struct err *err)
 	g->member_count = call.member_count;
 	g->committed = committed.positions;
 	g->committed_count = committed.position_count;
-	if (group_places(c, g, err) == 0 &&
-	    positions_resolve(&g->places, c->conn.target, c->point, err) == 0)
+	g->damage = committed.damage;
+	g->partial = committed.partial;
+	if (group_places(c, g, err) == 0 && group_resolve(c, g, err) == 0)
 		return 0;
 	positions_release(&g->places);
 	return -1;
+}
+
+/* What is shown of a partition may not be what was committed last; or it is of
+ * records that are not there: a topic made anew, a log cut or copied. */
+static void
+group_check(struct group *g, const struct position *at, const struct group_position *p)
+{
+	if (p != NULL ? p->code != 0 : g->partial)
+		g->doubtful = true;
+	if (p != NULL && at->about != NULL && p->offset > at->end)
+		report_warn("%s: %s-%d: committed offset %lld is beyond the log's end %lld "
+		            "(mq-groups seek sets it)", g->name, at->topic, at->partition,
+		    (long long)p->offset, (long long)at->end);
+}
+
+/* After its rows: a newer commit than those shown may be lost. */
+static int
+group_doubt(const struct group *g, struct err *err)
+{
+	if (!g->doubtful)
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+	    "group %s: newer commits may be lost; mq-groups seek sets them anew: %s", g->name,
+	    g->damage);
 }
 
 /* Where the group goes on: what it committed, if that is still there. */
@@ -280,7 +339,7 @@ each_group(struct groups *c, const struct column *columns, size_t count,
 			return -1;
 		if (ret == -1)
 			outcome_fail(&c->outcome, err);
-		else if (c->table.row_count > before)
+		if (c->table.row_count > before)
 			outcome_done(&c->outcome);
 	}
 	return table_end(c, err);
@@ -323,13 +382,14 @@ static const struct column describe_columns[] = {{"group", false}, {"state", fal
     {"since", false}, {"member", false}, {"client", false}, {"pid", true}};
 
 static int
-describe_place(struct groups *c, const struct group *g, const struct position *at,
+describe_place(struct groups *c, struct group *g, const struct position *at,
     struct err *err)
 {
 	const struct group_position *p = group_committed_at(g, at->topic, at->partition);
 	struct print *table = &c->table;
 	char since[TEXT_TIME_SIZE];
 
+	group_check(g, at, p);
 	print_text(table, g->name);
 	print_text(table, g->state);
 	print_text(table, at->topic);
@@ -369,9 +429,10 @@ describe_rows(struct groups *c, struct group *g, struct err *err)
 		if (g->members[i].held_count == 0 &&
 		    describe_idle(c, g, &g->members[i], err) == -1)
 			return -1;
-	if (g->places.count == 0 && g->member_count == 0)
-		return describe_idle(c, g, NULL, err);
-	return 0;
+	if (g->places.count == 0 && g->member_count == 0 &&
+	    describe_idle(c, g, NULL, err) == -1)
+		return -1;
+	return group_doubt(g, err);
 }
 
 static int
@@ -408,18 +469,19 @@ lag_time(struct groups *c, const struct position *at, int64_t next, int64_t *ms,
 	int64_t stamped = -1, now = os_wall_ms(c->conn.os);
 
 	if (next < at->end &&
-	    position_time(c->conn.target, at->topic, at->partition, next, &stamped, err) == -1)
+	    ends_time(&c->ends, c->conn.target, at, next, &stamped, err) == -1)
 		return -1;
 	*ms = stamped >= 0 && stamped < now ? now - stamped : 0;
 	return 0;
 }
 
 static int
-lag_place(struct groups *c, const struct group *g, const struct position *at, struct err *err)
+lag_place(struct groups *c, struct group *g, const struct position *at, struct err *err)
 {
 	const struct group_position *p = group_committed_at(g, at->topic, at->partition);
 	int64_t next = goes_on_at(at, p), ms = -1;
 
+	group_check(g, at, p);
 	if (at->about != NULL && lag_time(c, at, next, &ms, err) == -1)
 		outcome_fail(&c->outcome, err);
 	print_text(&c->table, g->name);
@@ -443,7 +505,7 @@ lag_rows(struct groups *c, struct group *g, struct err *err)
 	for (size_t i = 0; i < g->places.count; i++)
 		if (lag_place(c, g, &g->places.list[i], err) == -1)
 			return -1;
-	return 0;
+	return group_doubt(g, err);
 }
 
 static int
@@ -632,9 +694,11 @@ mq_groups(const struct options *o)
 	int status;
 
 	arena_init(&c.arena, 0);
+	ends_init(&c.ends);
 	status = connection_init(&c.conn, c.options, CONNECT_READ, true);
 	if (status == -1)
 		status = run(&c);
+	ends_release(&c.ends, c.conn.target);
 	print_release(&c.table);
 	selection_release(&c.wanted);
 	selection_release(&c.topics);

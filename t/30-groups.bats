@@ -161,6 +161,76 @@ a_member() {
 	[ "$status" -eq 2 ]
 }
 
+@test "a committed offset beyond the log's end is told" {
+	a_group g 5
+	mq-groups seek g -p 0 -o end >/dev/null
+	# As after a log was cut: an empty partition in the place of a full one.
+	rm -r store/t-0
+	run --separate-stderr mq-groups lag g -p 0
+	[ "$status" -eq 0 ]
+	table "g t 0 5 0 0 0.000"
+	# shellcheck disable=SC2154 # bats sets it
+	[ "$stderr" = "mq-groups: g: t-0: committed offset 5 is beyond the log's end 0 (mq-groups seek sets it)" ]
+	run --separate-stderr mq-groups describe g -p 0
+	[[ $stderr == *"beyond the log's end"* ]]
+}
+
+# --- damage ------------------------------------------------------------------
+
+# damage_commits GROUP: what the group has committed cannot be read; $damaged is the
+# log that holds it.
+damage_commits() {
+	damaged=$(grep -lF "$1" store/__consumer_offsets-*/*.log)
+	printf 'xxxx' | dd of="$damaged" bs=1 seek=70 conv=notrunc 2>/dev/null
+}
+
+# neighbour GROUP: another whose commits lie in the same partition.
+neighbour() {
+	local n=0
+
+	while [ "$(home "neighbour$n")" -ne "$(home "$1")" ]; do
+		n=$((n + 1))
+	done
+	echo "neighbour$n"
+}
+
+# home GROUP: Java's hash of its name, by 50.
+home() {
+	local hash=0 i
+
+	for ((i = 0; i < ${#1}; i++)); do
+		hash=$(((hash * 31 + $(printf %d "'${1:i:1}")) & 0xffffffff))
+	done
+	echo "$(((hash & 0x7fffffff) % 50))"
+}
+
+@test "a group whose newest commit may be lost does not go back; seek sets it anew" {
+	a_group g 2
+	mq-consume -t t -G other -c 3 >/dev/null
+	# A commit of another group behind the damage: bytes at the end of a log would be
+	# taken for a commit that is being written.
+	mq-groups seek "$(neighbour g)" -o 1 -t t -p 0 >/dev/null
+	damage_commits g
+	run --separate-stderr mq-consume -t t -G g -e
+	[ "$status" -eq 74 ]
+	[ -z "$output" ]
+	# shellcheck disable=SC2154 # bats sets it
+	[[ $stderr == *"group g "*"mq-groups seek"*"${damaged#store/}: byte 0: "* ]]
+	run --separate-stderr mq-groups
+	[ "$status" -eq 3 ]
+	[[ $output == *other* && $stderr == *"${damaged#store/}: byte 0: "* ]]
+	run --separate-stderr mq-groups lag other -p 0
+	[ "$status" -eq 0 ]
+	[[ $output == *$'\t3\t5\t2\t'* ]]
+	run mq-consume -t t -G other -e
+	says 0 $'4\n5'
+	mq-groups seek g -t t -o 2 >taken 2>&1
+	run mq-consume -t t -G g -e
+	says 0 $'3\n4\n5'
+	run mq-groups lag g -p 0
+	[ "$status" -eq 0 ]
+}
+
 # --- seek --------------------------------------------------------------------
 
 @test "seek sets the committed offsets, and prints old and new" {

@@ -33,7 +33,8 @@ positions_add(struct positions *p, const char *topic, int32_t partition, struct 
 		p->cap = cap;
 	}
 	p->list[p->count] = (struct position){
-	    .topic = topic, .partition = partition, .start = -1, .end = -1, .at = -1};
+	    .topic = topic, .partition = partition, .start = -1, .end = -1, .at = -1,
+	    .seen = -1};
 	return &p->list[p->count++];
 }
 
@@ -181,30 +182,41 @@ batch_time(struct record_reader *r, const struct batch *b, int64_t offset, int64
 }
 
 int
-position_time(struct target *t, const char *topic, int32_t partition, int64_t offset,
-    int64_t *timestamp, struct err *err)
+part_time(struct target *t, struct fetch_part *part, int64_t offset, int64_t *timestamp,
+    struct err *err)
 {
-	struct fetch_part part = {.topic = topic, .partition = partition, .offset = offset};
-	struct fetch_part *parts = &part;
 	struct record_reader reader = {.batch = NULL};
 	struct batch b;
 	int got = 0;
 
 	*timestamp = -1;
+	part->offset = offset;
 	do {
-		struct fetch_call call = {.parts = &parts, .part_count = 1};
+		struct fetch_call call = {.parts = &part, .part_count = 1};
 
-		target_fetch(t, &call);
-		if (target_wait(t, &call.call) == -1) {
-			*err = call.call.err;
-			got = -1;
-			break;
+		if (!part->ready || offset >= part->end) {
+			target_fetch(t, &call);
+			if (target_wait(t, &call.call) == -1) {
+				*err = call.call.err;
+				got = -1;
+				break;
+			}
 		}
 		got = 0;
-		while (part.ready && got == 0 && (got = target_next(t, &part, &b, err)) == 1)
+		while (part->ready && got == 0 && (got = target_next(t, part, &b, err)) == 1)
 			got = batch_time(&reader, &b, offset, timestamp, err);
-	} while (got == 0 && part.ready);
-	target_forget(t, &part);
+	} while (got == 0 && part->ready);
 	record_reader_release(&reader);
 	return got == -1 ? -1 : 0;
+}
+
+int
+position_time(struct target *t, const char *topic, int32_t partition, int64_t offset,
+    int64_t *timestamp, struct err *err)
+{
+	struct fetch_part part = {.topic = topic, .partition = partition};
+	int ret = part_time(t, &part, offset, timestamp, err);
+
+	target_forget(t, &part);
+	return ret;
 }

@@ -18,6 +18,7 @@ struct position {
 	const struct target_partition *about; /* the caller's; NULL: not there */
 	int64_t start, end;  /* filled by positions_resolve; -1 if not there */
 	int64_t at;          /* the point, within [start, end] */
+	int64_t seen;        /* the caller's: an offset that is known of; -1 */
 	const void *ctx;     /* the caller's */
 };
 
@@ -48,5 +49,9 @@ int positions_resolve(struct positions *p, struct target *t, struct point point,
 /* The timestamp of the first record at or after `offset`; -1 if there is none. */
 int position_time(struct target *t, const char *topic, int32_t partition, int64_t offset,
     int64_t *timestamp, struct err *err);
+
+/* The same in a part that the caller keeps, and lets go of by target_forget. */
+int part_time(struct target *t, struct fetch_part *part, int64_t offset, int64_t *timestamp,
+    struct err *err);
 
 #endif

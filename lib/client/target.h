@@ -98,7 +98,7 @@ struct produce_call {
 enum target_isolation { READ_UNCOMMITTED, READ_COMMITTED };
 
 /* One partition that is read on and on. The caller sets the upper part and may
- * change `offset` between fetches (a seek). */
+ * change `offset` between fetches (a seek), and, below `end`, before target_next. */
 struct fetch_part {
 	const char *topic;
 	int32_t partition;
@@ -150,7 +150,7 @@ struct group_position {
 	int32_t leader_epoch;
 	int64_t commit_time_ms; /* -1 unknown */
 	const char *metadata;
-	int code;
+	int code; /* ERR_CORRUPT: a newer commit may be one that cannot be read */
 };
 
 struct target_member;
@@ -165,12 +165,16 @@ struct commit_call {
 };
 
 /* Committed offsets: of the positions given, or (NULL) all of the group, in the
- * caller's arena. */
+ * caller's arena. Where commits cannot be read and one of the positions given may be
+ * among them, the call fails: ERR_CORRUPT. */
 struct committed_call {
 	struct call call;
 	const char *group;
 	struct group_position *positions;
 	size_t position_count;
+	/* Out, if all were asked for. */
+	const char *damage; /* what cannot be read; NULL: nothing */
+	bool partial;       /* what is not listed may have been among it */
 	struct arena *arena;
 };
 
@@ -243,6 +247,7 @@ struct admin_call {
 	size_t found_config_count;
 	const char *const *groups;
 	size_t group_count;
+	bool damaged; /* there may be more groups: some could not be read, which was noted */
 	const struct admin_member *members;
 	size_t member_count;
 	const char *state; /* Kafka's: Stable, Empty, Dead … */

@@ -296,7 +296,7 @@ static int
 list_groups(struct store_target *st, struct admin_call *c)
 {
 	struct name_list l = {.arena = c->arena};
-	int ret = group_list(st->store, add_name, &l, &c->call.err);
+	int ret = group_list(st->store, add_name, &l, &c->damaged, &c->call.err);
 
 	c->groups = l.names;
 	c->group_count = l.count;

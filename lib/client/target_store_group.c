@@ -62,12 +62,31 @@ all_positions(struct committed_call *c, const struct group_offsets *o, struct er
 		    .leader_epoch = from->leader_epoch,
 		    .commit_time_ms = from->commit_time_ms,
 		    .metadata = arena_strdup(c->arena, from->metadata),
+		    .code = from->known ? 0 : ERR_CORRUPT,
 		};
 		if (p[i].topic == NULL || p[i].metadata == NULL)
 			return err_nomem(err);
 	}
+	if (o->damage != NULL && (c->damage = arena_strdup(c->arena, o->damage)) == NULL)
+		return err_nomem(err);
 	c->positions = p;
 	c->position_count = o->count;
+	c->partial = o->partial;
+	return 0;
+}
+
+static int
+some_positions(struct committed_call *c, const struct group_offsets *o, struct err *err)
+{
+	for (size_t i = 0; i < c->position_count; i++) {
+		struct group_position *p = &c->positions[i];
+
+		p->offset = group_offsets_get(o, p->topic, p->partition);
+		if (p->offset == GROUP_OFFSET_UNKNOWN)
+			return err_set(err, ERR_CORRUPT,
+			    "what group %s last committed for %s-%d may be lost; mq-groups "
+			    "seek sets it anew: %s", c->group, p->topic, p->partition, o->damage);
+	}
 	return 0;
 }
 
@@ -81,9 +100,7 @@ store_target_committed(struct target *t, struct committed_call *c)
 	if (ret == 0 && c->positions == NULL)
 		ret = all_positions(c, &o, &c->call.err);
 	else if (ret == 0)
-		for (size_t i = 0; i < c->position_count; i++)
-			c->positions[i].offset = group_offsets_get(&o, c->positions[i].topic,
-			    c->positions[i].partition);
+		ret = some_positions(c, &o, &c->call.err);
 	group_offsets_release(&o);
 	store_target_finish(st, &c->call, ret);
 }

@@ -11,21 +11,37 @@
 struct group_offset {
 	char *topic; /* owned by the list */
 	int32_t partition;
-	int64_t offset;
+	int64_t offset;       /* -1: deleted (listed only where commits cannot be read), or a
+	                         value that cannot be read */
 	int32_t leader_epoch; /* -1 unknown */
 	int64_t commit_time_ms;
 	char *metadata; /* owned; never NULL */
+	bool known;     /* nothing newer can be lost; else the last that can be read */
 };
 
 struct group_offsets {
 	struct group_offset *list; /* sorted by topic, partition */
 	size_t count, cap;
+	char *damage; /* owned; NULL, or file and byte of commits that cannot be read */
+	bool partial; /* what is not listed may have been among them */
 };
 
 void group_offsets_release(struct group_offsets *o);
+
+/* NULL if there is none. */
+const struct group_offset *group_offsets_find(const struct group_offsets *o, const char *topic,
+    int32_t partition);
+
+/* The offset, or that nothing was committed, or that the newest commit may be one
+ * that cannot be read: nobody should go on from an older one as if it were not. */
+#define GROUP_OFFSET_NONE (-1)
+#define GROUP_OFFSET_UNKNOWN (-2)
 int64_t group_offsets_get(const struct group_offsets *o, const char *topic, int32_t partition);
 
-/* All committed offsets of a group; none is an empty list, not an error. */
+/* All committed offsets of a group; none is an empty list, not an error. A store
+ * keeps what it reads here (of this group; once another in the same partition is
+ * asked for, of all: at most 128 MiB a partition, and 128 MiB more of others), so
+ * that asking again costs only what is new; what is over that is ERR_TOO_LARGE. */
 int group_committed(struct store *s, const char *group, struct group_offsets *out,
     struct err *err);
 
@@ -36,9 +52,10 @@ int group_commit(struct store *s, const char *group, const struct group_offset *
     size_t count, struct err *err);
 
 /* Names of groups that have a committed offset, group metadata, or a live
- * member; `each` is called once per name, sorted. */
+ * member; `each` is called once per name, sorted. `damaged`: some could not be read,
+ * which was noted. */
 int group_list(struct store *s, int (*each)(void *ctx, const char *group), void *ctx,
-    struct err *err);
+    bool *damaged, struct err *err);
 
 /* Tombstones for everything of the group. NON_EMPTY_GROUP if it has live
  * members, GROUP_ID_NOT_FOUND. */

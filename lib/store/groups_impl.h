@@ -1,5 +1,5 @@
 /*
- * groups_impl: what groups_offsets.c, groups_replay.c and members.c share. Not
+ * groups_impl: what groups_*.c, members.c and membership.c share. Not
  * for others.
  */
 #ifndef STORE_GROUPS_IMPL_H
@@ -26,21 +26,97 @@ int offsets_topic_make(struct store *s, struct err *err);
 /* Has the directory of a partition there, with its topic id. */
 int partition_make_there(struct store *s, const char *topic, int32_t partition, struct err *err);
 
-/* One record of the offsets topic, as it counts in the end: those of an aborted
- * transaction do not come, those of a committed one at its marker. A NULL value
- * is a tombstone. Return -1 with err to stop. */
-struct group_replay {
-	int (*record)(void *ctx, struct slice key, const struct slice *value, struct err *err);
-	void *ctx;
+/* --- groups_replay.c --------------------------------------------------------- */
+
+/* The last batch that was read. */
+struct group_mark {
+	int64_t base_offset;
+	int32_t size; /* 0: none */
+	uint32_t crc;
 };
 
-/* Replays one partition of the offsets topic from its start. */
-int group_replay_partition(struct store *s, int32_t partition, const struct group_replay *to,
-    struct err *err);
+/* One partition of the offsets topic, read from its start and then on. The caller
+ * sets the upper part. */
+struct group_replay {
+	/* Are records of this key of interest? */
+	bool (*wants)(void *ctx, struct slice key);
+
+	/* One record, at its offset, once it counts: those of an aborted transaction do
+	 * not come, those of a committed one at its marker. A NULL value is a tombstone.
+	 * Return -1 with err to stop. */
+	int (*record)(void *ctx, int64_t at, struct slice key, const struct slice *value,
+	    struct err *err);
+
+	/* What cannot be read, up to and with an offset; with file and byte. */
+	void (*damaged)(void *ctx, int64_t last, const char *text);
+	void *ctx;
+	size_t bytes_max; /* of open transactions, as they are kept until their end */
+
+	struct reader *from; /* NULL while there is nothing to read */
+	struct group_mark last;
+	const char *dir;
+	struct group_held *held; /* records of open transactions */
+	size_t count, cap, bytes;
+};
+
+/* Reads on to the end as of now. After an error release it.
+ * ERR_TOO_LARGE; ERR_AGAIN: what was read before is there no more: begin anew. */
+int group_replay_on(struct group_replay *r, struct store *s, int32_t partition, struct err *err);
+void group_replay_release(struct group_replay *r);
 
 /* The group that a key is of, and the key's type; -1 if it cannot be read. All
  * types begin with the group's name. */
 int group_key_group(struct slice key, struct slice *group);
+
+/* --- groups_kept.c ----------------------------------------------------------- */
+
+/* Key types of the offsets topic. Keys of both are alike but for the type. */
+#define KEY_LEGACY_OFFSET 0
+#define KEY_OFFSET 1
+
+/* Most that is kept of one partition: keys and last values, 256 bytes each in
+ * practice; and of all together, but for the one that is being read. */
+#define GROUPS_KEPT_MAX ((size_t)128 << 20)
+
+/* The last record of one key, not decoded. */
+struct kept_value {
+	int64_t at;   /* its offset */
+	int16_t type; /* of the key */
+	bool deleted; /* a tombstone; stays only where damage makes missing keys doubtful */
+	uint32_t len, cap;
+	uint8_t bytes[];
+};
+
+struct kept_group {
+	struct map offsets; /* key less its type -> struct kept_value, owned */
+	struct map others;  /* keys of other types -> this group */
+};
+
+/* What a partition of the offsets topic says. */
+struct kept {
+	struct uuid topic_id;
+	int32_t partition;
+	char *only;        /* owned; of this group alone; NULL: of all */
+	struct map groups; /* name -> struct kept_group, owned */
+	size_t bytes;
+	int64_t damaged_to; /* last offset that cannot be read; -1 none */
+	char damage[ERR_TEXT_MAX];
+	bool told;
+	struct group_replay replay;
+};
+
+/* What the partition says now, of one group at least, or (NULL) of all; what was
+ * read before is not read again. NULL with err. It lives until the next call. Of
+ * more than can be kept only one group is told; for all that is ERR_TOO_LARGE. */
+struct kept *groups_kept(struct store *s, int32_t partition, const char *group, struct err *err);
+
+/* NULL if there is nothing of the group. */
+const struct kept_group *kept_group(const struct kept *k, const char *group);
+
+/* Notes damage, once. */
+void kept_tell_damage(struct store *s, struct kept *k);
+
+/* --- members.c ---------------------------------------------------------------- */
 
 /* Calls `each` with the name of every group that has a live member whose file
  * is in this partition's directory. */

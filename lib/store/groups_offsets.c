@@ -11,10 +11,6 @@
 #define GROUP_NAME_MAX 32767
 #define OFFSETS_PARTITIONS 50
 
-/* Key types of the offsets topic. */
-#define KEY_LEGACY_OFFSET 0
-#define KEY_OFFSET 1
-
 /* Small segments: whoever rolls one compacts, and a commit reads them all. */
 #define OFFSETS_SEGMENT_BYTES "1048576"
 
@@ -31,76 +27,43 @@ group_offsets_release(struct group_offsets *o)
 		free(o->list[i].metadata);
 	}
 	free(o->list);
+	free(o->damage);
 	memset(o, 0, sizeof(*o));
 }
 
 static int
-compare(const struct group_offset *o, const char *topic, size_t len, int32_t partition)
+compare(const void *a, const void *b)
 {
-	int order = strncmp(o->topic, topic, len);
+	const struct group_offset *x = a, *y = b;
+	int order = strcmp(x->topic, y->topic);
 
-	if (order == 0 && o->topic[len] != '\0')
-		order = 1;
-	return order != 0 ? order : (o->partition > partition) - (o->partition < partition);
+	return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-static size_t
-place(const struct group_offsets *o, const char *topic, size_t len, int32_t partition, bool *found)
+const struct group_offset *
+group_offsets_find(const struct group_offsets *o, const char *topic, int32_t partition)
 {
-	size_t low = 0, high = o->count;
+	struct group_offset one = {.topic = (char *)(uintptr_t)topic, .partition = partition};
 
-	*found = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = compare(&o->list[middle], topic, len, partition);
-
-		if (order == 0) {
-			*found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return o->count == 0
+	           ? NULL
+	           : bsearch(&one, o->list, o->count, sizeof(*o->list), compare);
 }
 
 int64_t
 group_offsets_get(const struct group_offsets *o, const char *topic, int32_t partition)
 {
-	bool found;
-	size_t at = place(o, topic, strlen(topic), partition, &found);
+	const struct group_offset *found = group_offsets_find(o, topic, partition);
 
-	return found ? o->list[at].offset : -1;
-}
-
-static void
-offsets_del(struct group_offsets *o, struct wire_str topic, int32_t partition)
-{
-	bool found;
-	size_t at = place(o, topic.data, (size_t)topic.len, partition, &found);
-
-	if (!found)
-		return;
-	free(o->list[at].topic);
-	free(o->list[at].metadata);
-	memmove(&o->list[at], &o->list[at + 1], (--o->count - at) * sizeof(*o->list));
+	if (found == NULL)
+		return o->partial ? GROUP_OFFSET_UNKNOWN : GROUP_OFFSET_NONE;
+	return found->known ? found->offset : GROUP_OFFSET_UNKNOWN;
 }
 
 /* Takes over what `one` points to. */
 static int
-offsets_put(struct group_offsets *o, const struct group_offset *one)
+offsets_add(struct group_offsets *o, const struct group_offset *one)
 {
-	bool found;
-	size_t at = place(o, one->topic, strlen(one->topic), one->partition, &found);
-
-	if (found) {
-		free(o->list[at].topic);
-		free(o->list[at].metadata);
-		o->list[at] = *one;
-		return 0;
-	}
 	if (o->count == o->cap) {
 		size_t cap = o->cap * 2 + 8;
 		struct group_offset *grown = realloc(o->list, cap * sizeof(*grown));
@@ -110,8 +73,7 @@ offsets_put(struct group_offsets *o, const struct group_offset *one)
 		o->list = grown;
 		o->cap = cap;
 	}
-	memmove(&o->list[at + 1], &o->list[at], (o->count++ - at) * sizeof(*o->list));
-	o->list[at] = *one;
+	o->list[o->count++] = *one;
 	return 0;
 }
 
@@ -207,56 +169,108 @@ partition_make_there(struct store *s, const char *topic, int32_t partition, stru
 
 /* --- reading ------------------------------------------------------------------------- */
 
-struct committed {
-	struct store *s;
-	const char *group;
-	struct group_offsets *out;
-	struct arena arena;
-};
-
 /* An offset of a topic that was deleted and made again is none of this one's. */
 static bool
-is_of_old_topic(const struct committed *c, struct wire_str name, const struct uuid *id)
+is_of_old_topic(const struct store *s, struct wire_str name, const struct uuid *id)
 {
-	const struct image_topic *t = map_get(&c->s->image.topics, name.data, (size_t)name.len);
+	const struct image_topic *t = map_get(&s->image.topics, name.data, (size_t)name.len);
 
 	return t != NULL && !uuid_is_zero(id) && !uuid_equal(id, &t->id);
 }
 
-static int
-take_value(struct committed *c, const struct wire_message *key, int type,
-    const struct slice *value, struct err *err)
+static char *
+copy_str(struct wire_str text)
 {
-	/* Both keys are alike. */
-	const struct offset_commit_key *k = key->data;
-	struct group_offset one = {.partition = k->partition, .leader_epoch = -1};
-	struct wire_str metadata;
-	struct wire_message v;
+	return strndup(text.len > 0 ? text.data : "", text.len > 0 ? (size_t)text.len : 0);
+}
 
-	if (coordinator_value_decode(COORDINATOR_GROUP, type, *value, &c->arena, &v, err) == -1)
+struct reading {
+	struct store *s;
+	const struct kept *k;
+	struct group_offsets *out;
+	struct arena arena;
+	struct buf key; /* whole, with a type */
+};
+
+/* What cannot be decoded is doubtful, as if it were damaged; the first is told. */
+static int
+doubt(struct reading *r, const struct kept_value *v, struct err *err)
+{
+	if (err->code == ERR_NOMEM)
 		return -1;
-	if (type == KEY_OFFSET) {
-		const struct offset_commit_value *o = v.data;
+	err_prefix(err, OFFSETS_TOPIC "-%d: offset %lld", r->k->partition, (long long)v->at);
+	if (r->out->damage == NULL)
+		r->out->damage = strdup(err->text);
+	return r->out->damage == NULL ? err_nomem(err) : 0;
+}
 
-		if (is_of_old_topic(c, k->topic, &o->topic_id)) {
-			offsets_del(c->out, k->topic, k->partition);
-			return 0;
-		}
-		one.offset = o->offset;
-		one.leader_epoch = o->leader_epoch;
-		one.commit_time_ms = o->commit_timestamp;
-		metadata = o->metadata;
-	} else {
-		const struct legacy_offset_commit_value *o = v.data;
+/* 1; 0: it is of a topic that is gone; -1. */
+static int
+read_value(struct reading *r, struct wire_str topic, const struct kept_value *v,
+    struct group_offset *one, struct wire_str *metadata, struct err *err)
+{
+	struct slice value = {v->bytes, v->len};
+	struct wire_message m;
 
-		one.offset = o->offset;
-		one.commit_time_ms = o->commit_timestamp;
-		metadata = o->metadata;
+	if (v->deleted) {
+		one->offset = GROUP_OFFSET_NONE;
+		one->commit_time_ms = -1;
+		return 1;
 	}
-	one.topic = strndup(k->topic.data, (size_t)k->topic.len);
-	one.metadata = strndup(metadata.len > 0 ? metadata.data : "",
-	    metadata.len > 0 ? (size_t)metadata.len : 0);
-	if (one.topic != NULL && one.metadata != NULL && offsets_put(c->out, &one) == 0)
+	if (coordinator_value_decode(COORDINATOR_GROUP, v->type, value, &r->arena, &m, err) == -1) {
+		one->known = false;
+		one->offset = GROUP_OFFSET_NONE;
+		one->commit_time_ms = -1;
+		return doubt(r, v, err) == -1 ? -1 : 1;
+	}
+	if (v->type == KEY_OFFSET) {
+		const struct offset_commit_value *o = m.data;
+
+		if (is_of_old_topic(r->s, topic, &o->topic_id))
+			return 0;
+		one->offset = o->offset;
+		one->leader_epoch = o->leader_epoch;
+		one->commit_time_ms = o->commit_timestamp;
+		*metadata = o->metadata;
+	} else {
+		const struct legacy_offset_commit_value *o = m.data;
+
+		one->offset = o->offset;
+		one->commit_time_ms = o->commit_timestamp;
+		*metadata = o->metadata;
+	}
+	return 1;
+}
+
+static int
+read_one(struct reading *r, const struct map_entry *e, struct err *err)
+{
+	const struct kept_value *v = e->value;
+	struct group_offset one = {.leader_epoch = -1, .known = v->at > r->k->damaged_to};
+	const struct offset_commit_key *key; /* keys of both types are alike */
+	struct wire_str metadata = {.len = 0};
+	struct wire_message m;
+	int got;
+
+	buf_clear(&r->key);
+	buf_i16(&r->key, KEY_OFFSET);
+	buf_put(&r->key, e->key, e->key_len);
+	if (r->key.failed)
+		return err_nomem(err);
+	arena_reset(&r->arena);
+	if (coordinator_key_decode(COORDINATOR_GROUP, (struct slice){r->key.data, r->key.len},
+	        &r->arena, &m, err) == -1) {
+		r->out->partial = true;
+		return doubt(r, v, err);
+	}
+	key = m.data;
+	got = read_value(r, key->topic, v, &one, &metadata, err);
+	if (got != 1)
+		return got;
+	one.partition = key->partition;
+	one.topic = copy_str(key->topic);
+	one.metadata = copy_str(metadata);
+	if (one.topic != NULL && one.metadata != NULL && offsets_add(r->out, &one) == 0)
 		return 0;
 	free(one.topic);
 	free(one.metadata);
@@ -264,33 +278,29 @@ take_value(struct committed *c, const struct wire_message *key, int type,
 }
 
 static int
-take_record(void *ctx, struct slice key, const struct slice *value, struct err *err)
+read_group(struct reading *r, const char *group, struct err *err)
 {
-	struct committed *c = ctx;
-	struct wire_message k;
-	struct slice group;
-	int type = group_key_group(key, &group);
+	const struct kept_group *g = kept_group(r->k, group);
+	struct group_offsets *out = r->out;
+	int ret = 0;
 
-	if ((type != KEY_OFFSET && type != KEY_LEGACY_OFFSET) || group.len != strlen(c->group) ||
-	    memcmp(group.data, c->group, group.len) != 0)
-		return 0;
-	arena_reset(&c->arena);
-	if (coordinator_key_decode(COORDINATOR_GROUP, key, &c->arena, &k, err) == -1)
-		return -1;
-	if (value != NULL)
-		return take_value(c, &k, type, value, err);
-	offsets_del(c->out, ((const struct offset_commit_key *)k.data)->topic,
-	    ((const struct offset_commit_key *)k.data)->partition);
-	return 0;
+	out->partial = r->k->damaged_to >= 0;
+	if (out->partial && (out->damage = strdup(r->k->damage)) == NULL)
+		return err_nomem(err);
+	for (struct map_entry *e = NULL;
+	     ret == 0 && g != NULL && (e = map_next(&g->offsets, e)) != NULL;)
+		ret = read_one(r, e, err);
+	if (ret == 0 && out->count > 0)
+		qsort(out->list, out->count, sizeof(*out->list), compare);
+	return ret;
 }
 
 int
 group_committed(struct store *s, const char *group, struct group_offsets *out, struct err *err)
 {
-	struct committed c = {.s = s, .group = group, .out = out};
-	struct group_replay replay = {.record = take_record, .ctx = &c};
+	struct reading r = {.s = s, .out = out, .key = BUF_INIT};
 	int32_t home;
-	int ret = 0;
+	int ret;
 
 	memset(out, 0, sizeof(*out));
 	if (group_check_name(group, err) == -1 || store_refresh(s, err) == -1)
@@ -298,9 +308,13 @@ group_committed(struct store *s, const char *group, struct group_offsets *out, s
 	home = group_home(s, group);
 	if (home == -1)
 		return 0;
-	arena_init(&c.arena, 1 << 20);
-	ret = group_replay_partition(s, home, &replay, err);
-	arena_release(&c.arena);
+	r.k = groups_kept(s, home, group, err);
+	if (r.k == NULL)
+		return -1;
+	arena_init(&r.arena, 1 << 20);
+	ret = read_group(&r, group, err);
+	arena_release(&r.arena);
+	buf_release(&r.key);
 	if (ret == -1)
 		group_offsets_release(out);
 	return ret;
@@ -397,29 +411,6 @@ group_delete_offsets(struct store *s, const char *group, const struct group_offs
 
 /* --- deleting --------------------------------------------------------------------------- */
 
-/* All keys of one group that have a value, or all keys there are. */
-struct keys {
-	const char *group; /* NULL: of all */
-	struct map live;   /* key bytes -> this */
-};
-
-static int
-take_key(void *ctx, struct slice key, const struct slice *value, struct err *err)
-{
-	struct keys *k = ctx;
-	struct slice group;
-
-	if (group_key_group(key, &group) == -1 ||
-	    (k->group != NULL && (group.len != strlen(k->group) ||
-	                             memcmp(group.data, k->group, group.len) != 0)))
-		return 0;
-	if (value == NULL)
-		map_del(&k->live, key.data, key.len);
-	else if (map_put(&k->live, key.data, key.len, k, NULL) == -1)
-		return err_nomem(err);
-	return 0;
-}
-
 /* NON_EMPTY_GROUP while somebody consumes: a member, or a handler that a member
  * has left behind. */
 static int
@@ -445,44 +436,69 @@ check_idle(struct store *s, const char *group, struct err *err)
 }
 
 static int
-write_tombstones(struct store *s, const char *group, const struct keys *k, struct err *err)
+add_tombstone(struct store *s, struct batch_builder *bb, const void *key, size_t len,
+    struct err *err)
 {
-	struct batch_builder bb;
+	struct record r = {.timestamp = os_wall_ms(s->os),
+	    .key = key,
+	    .key_size = (int32_t)len,
+	    .value_size = -1};
+
+	return batch_builder_add(bb, &r, err);
+}
+
+/* A tombstone for each of the group's keys; `count` of them. */
+static int
+add_tombstones(struct store *s, const struct kept_group *g, struct batch_builder *bb,
+    size_t *count, struct err *err)
+{
+	struct buf key = BUF_INIT;
 	int ret = 0;
 
-	batch_builder_init(&bb, CODEC_NONE, 0);
-	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&k->live, e)) != NULL;) {
-		struct record r = {.timestamp = os_wall_ms(s->os),
-		    .key = e->key,
-		    .key_size = (int32_t)e->key_len,
-		    .value_size = -1};
+	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&g->offsets, e)) != NULL;) {
+		const struct kept_value *v = e->value;
 
-		ret = batch_builder_add(&bb, &r, err);
+		if (v->deleted)
+			continue;
+		buf_clear(&key);
+		buf_i16(&key, v->type);
+		buf_put(&key, e->key, e->key_len);
+		ret = key.failed ? err_nomem(err) : add_tombstone(s, bb, key.data, key.len, err);
+		++*count;
 	}
-	if (ret == 0)
-		ret = append_durably(s, group, &bb, err);
-	batch_builder_release(&bb);
+	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&g->others, e)) != NULL;) {
+		ret = add_tombstone(s, bb, e->key, e->key_len, err);
+		++*count;
+	}
+	buf_release(&key);
 	return ret;
 }
 
 int
 group_delete(struct store *s, const char *group, struct err *err)
 {
-	struct keys k = {.group = group};
-	struct group_replay replay = {.record = take_key, .ctx = &k};
+	const struct kept_group *g = NULL;
+	struct batch_builder bb;
+	struct kept *k = NULL;
+	size_t count = 0;
 	int32_t home;
-	int ret;
+	int ret = 0;
 
 	if (group_check_name(group, err) == -1 || check_idle(s, group, err) == -1)
 		return -1;
 	home = group_home(s, group);
-	map_init(&k.live);
-	ret = home == -1 ? 0 : group_replay_partition(s, home, &replay, err);
-	if (ret == 0 && k.live.count == 0)
+	if (home != -1 && (k = groups_kept(s, home, group, err)) == NULL)
+		return -1;
+	if (k != NULL)
+		g = kept_group(k, group);
+	batch_builder_init(&bb, CODEC_NONE, 0);
+	if (g != NULL)
+		ret = add_tombstones(s, g, &bb, &count, err);
+	if (ret == 0 && count == 0)
 		ret = err_set(err, ERR_GROUP_ID_NOT_FOUND, "no group %s", group);
 	if (ret == 0)
-		ret = write_tombstones(s, group, &k, err);
-	map_release(&k.live);
+		ret = append_durably(s, group, &bb, err);
+	batch_builder_release(&bb);
 	return ret;
 }
 
@@ -496,25 +512,28 @@ take_name(void *ctx, const char *group, struct err *err)
 	return map_put(names, group, strlen(group), names, NULL) == -1 ? err_nomem(err) : 0;
 }
 
-static int
-names_of(struct store *s, int32_t partition, struct map *names, struct err *err)
+static bool
+has_live(const struct kept_group *g)
 {
-	struct keys k = {.group = NULL};
-	struct group_replay replay = {.record = take_key, .ctx = &k};
-	struct slice group;
-	int ret;
+	for (struct map_entry *e = NULL; (e = map_next(&g->offsets, e)) != NULL;)
+		if (!((struct kept_value *)e->value)->deleted)
+			return true;
+	return g->others.count > 0;
+}
 
-	map_init(&k.live);
-	ret = group_replay_partition(s, partition, &replay, err);
-	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&k.live, e)) != NULL;) {
-		struct slice key = {e->key, e->key_len};
+static int
+names_of(struct store *s, int32_t partition, struct map *names, bool *damaged, struct err *err)
+{
+	struct kept *k = groups_kept(s, partition, NULL, err);
 
-		if (group_key_group(key, &group) >= 0 &&
-		    map_put(names, group.data, group.len, names, NULL) == -1)
-			ret = err_nomem(err);
-	}
-	map_release(&k.live);
-	return ret == 0 ? members_each_group(s, partition, take_name, names, err) : -1;
+	if (k == NULL)
+		return -1;
+	kept_tell_damage(s, k);
+	*damaged = *damaged || k->damaged_to >= 0;
+	for (struct map_entry *e = NULL; (e = map_next(&k->groups, e)) != NULL;)
+		if (has_live(e->value) && map_put(names, e->key, e->key_len, names, NULL) == -1)
+			return err_nomem(err);
+	return members_each_group(s, partition, take_name, names, err);
 }
 
 static int
@@ -546,21 +565,22 @@ tell_names(const struct map *names, int (*each)(void *ctx, const char *group), v
 }
 
 int
-group_list(
-    struct store *s, int (*each)(void *ctx, const char *group), void *ctx, struct err *err)
+group_list(struct store *s, int (*each)(void *ctx, const char *group), void *ctx, bool *damaged,
+    struct err *err)
 {
 	const struct image_topic *t;
 	struct map names;
 	int32_t count;
 	int ret = 0;
 
+	*damaged = false;
 	if (store_refresh(s, err) == -1)
 		return -1;
 	t = image_topic(&s->image, OFFSETS_TOPIC);
 	count = t != NULL ? t->partition_count : 0;
 	map_init(&names);
 	for (int32_t i = 0; ret == 0 && i < count; i++)
-		ret = names_of(s, i, &names, err);
+		ret = names_of(s, i, &names, damaged, err);
 	if (ret == 0)
 		ret = tell_names(&names, each, ctx, err);
 	map_release(&names);

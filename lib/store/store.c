@@ -311,6 +311,7 @@ store_new(struct os *os, const char *dir, const struct store_options *options)
 	s->lock_fd = s->metadata_fd = s->metadata_sync_fd = -1;
 	image_init(&s->image);
 	map_init(&s->partitions);
+	map_init(&s->groups_kept);
 	return s;
 }
 
@@ -382,6 +383,8 @@ store_free(struct store *s)
 	for (struct map_entry *e = NULL; (e = map_next(&s->partitions, e)) != NULL;)
 		partition_free(s, e->value);
 	map_release(&s->partitions);
+	groups_forget(s);
+	map_release(&s->groups_kept);
 	reader_free(s->metadata);
 	image_release(&s->image);
 	if (s->metadata_fd != -1)

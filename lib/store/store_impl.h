@@ -99,6 +99,8 @@ struct store {
 	bool failed; /* a sync of the metadata failed: nothing more is written */
 	int64_t space_left; /* bytes that may be appended before looking again */
 	int64_t space_looked_ns;
+	struct map groups_kept; /* partition number -> struct kept, owned */
+	size_t groups_kept_bytes;
 	char path[STORE_PATH_MAX]; /* for store_partition_dir */
 };
 
@@ -309,5 +311,10 @@ int partition_sync(struct store *s, struct store_partition *p, struct err *err);
 
 /* Makes what was read of the metadata durable. */
 int metadata_sync(struct store *s, struct err *err);
+
+/* --- groups_kept.c ------------------------------------------------------------------ */
+
+/* Lets go of what was read of the offsets topic. */
+void groups_forget(struct store *s);
 
 #endif

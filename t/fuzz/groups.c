@@ -176,10 +176,11 @@ look_at(struct store *s, const char *group)
 
 	if (group_committed(s, group, &offsets, &err) == 0) {
 		for (size_t i = 0; i < offsets.count; i++) {
-			assert(offsets.list[i].metadata != NULL && offsets.list[i].topic != NULL);
-			assert(offsets.list[i].offset ==
-			    group_offsets_get(
-				&offsets, offsets.list[i].topic, offsets.list[i].partition));
+			const struct group_offset *o = &offsets.list[i];
+			int64_t got = group_offsets_get(&offsets, o->topic, o->partition);
+
+			assert(o->metadata != NULL && o->topic != NULL);
+			assert(got == (o->known ? o->offset : GROUP_OFFSET_UNKNOWN));
 		}
 		group_offsets_release(&offsets);
 	}
@@ -229,6 +230,7 @@ use(struct machine *m)
 	struct store_options options;
 	struct store *s;
 	struct err err;
+	bool damaged;
 
 	store_options_default(&options);
 	options.lock_wait_ms = 0;
@@ -237,7 +239,7 @@ use(struct machine *m)
 		assert(machine_failed(m));
 		return;
 	}
-	group_list(s, take_name, &names, &err);
+	group_list(s, take_name, &names, &damaged, &err);
 	look_at(s, "g");
 	commit(m, s, "g");
 	for (size_t i = 0; i < names.count; i++) {

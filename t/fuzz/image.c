@@ -249,13 +249,14 @@ use_store(struct store *s)
 	char names[4][TOPIC_NAME_MAX + 1];
 	size_t n = some_topics(s, names);
 	struct err err;
+	bool damaged;
 
 	query(store_image(s));
 	for (size_t i = 0; i < n; i++)
 		use_topic(s, names[i]);
 	if (store_create_topic(s, &spec, &err) == 0)
 		assert(image_topic(store_image(s), "made") != NULL);
-	group_list(s, no_group, NULL, &err);
+	group_list(s, no_group, NULL, &damaged, &err);
 	store_refresh(s, &err);
 }
 

@@ -82,9 +82,10 @@ static const char *
 groups(struct store *s)
 {
 	struct err err;
+	bool damaged;
 
 	listed[0] = '\0';
-	if (group_list(s, take_group, NULL, &err) == -1)
+	if (group_list(s, take_group, NULL, &damaged, &err) == -1)
 		return err_name(err.code);
 	return listed;
 }
@@ -197,6 +198,162 @@ test_transactions(void)
 	append_txn(s, 7, 0, CONTROL_COMMIT);
 	is_int(committed(s, "g", "t", 0), 10, "one in a committed transaction does");
 	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+static void
+test_transaction_order(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os, "store");
+	struct group_offset one = {.topic = (char *)(uintptr_t) "t"};
+	struct err err;
+
+	create(s, "t", 1);
+	commit(s, "g", "t", 0, 1);
+	append_txn(s, 7, 10, -1);
+	commit(s, "g", "t", 0, 30);
+	append_txn(s, 7, 0, CONTROL_COMMIT);
+	is_int(committed(s, "g", "t", 0), 30,
+	    "a commit written behind a transaction's stays the newest when that ends");
+	append_txn(s, 7, 40, -1);
+	is_int(group_delete_offsets(s, "g", &one, 1, &err), 0, "an offset is deleted");
+	append_txn(s, 7, 0, CONTROL_COMMIT);
+	is_int(committed(s, "g", "t", 0), -1, "and with it what an open transaction had of it");
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+/* Another group whose offsets lie in the same partition. */
+static const char *
+neighbour(const char *group)
+{
+	static char name[32];
+
+	for (int i = 0;; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		if (group_partition(name, 50) == group_partition(group, 50))
+			return name;
+	}
+}
+
+/* Gives the batch at `offset` of g's partition a codec that nobody knows, or bad
+ * bytes. */
+static void
+damage(struct store *s, int64_t offset, bool codec)
+{
+	struct reader *r;
+	int64_t base, position;
+	uint8_t bytes[512];
+	char path[128];
+	struct batch b;
+	struct err err;
+	uint32_t crc;
+	int fd;
+
+	r = store_reader(s, "__consumer_offsets", group_partition("g", 50), &err);
+	if (r == NULL || reader_seek(r, offset, &err) == -1 || reader_next(r, &b, &err) != 1) {
+		printf("# %s\n", err.text);
+		return;
+	}
+	reader_position(r, &base, &position);
+	memcpy(bytes, b.bytes, (size_t)b.size);
+	bytes[22] = (uint8_t)(bytes[22] | (codec ? 7 : 1));
+	crc = crc32c(0, bytes + 21, (size_t)b.size - 21);
+	for (int i = 0; i < 4 && codec; i++)
+		bytes[17 + i] = (uint8_t)(crc >> (24 - 8 * i));
+	snprintf(path, sizeof(path), "%s/%020lld.log",
+	    store_partition_dir(s, "__consumer_offsets", group_partition("g", 50)),
+	    (long long)base);
+	fd = os_open(store_os(s), path, OS_WRITE);
+	if (os_write_at(store_os(s), fd, bytes, (size_t)b.size, position) == -1)
+		printf("# not damaged\n");
+	os_close(store_os(s), fd);
+	reader_free(r);
+}
+
+static void
+test_damage(bool codec)
+{
+	const char *why = codec ? "of an unknown codec" : "with a bad checksum", *n;
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os, "store"), *o;
+	struct group_offset one = {.topic = (char *)(uintptr_t) "t", .partition = 1};
+	const struct group_offset *found;
+	struct group_offsets all;
+	struct err err;
+	bool damaged;
+
+	n = neighbour("g");
+	create(s, "t", 3);
+	commit(s, "g", "t", 0, 5);
+	commit(s, n, "t", 0, 1);
+	commit(s, "g", "t", 0, 9);
+	commit(s, n, "t", 0, 2);
+	commit(s, "g", "t", 1, 4);
+	damage(s, 2, codec);
+	o = open_store(os, "store");
+	is_int(committed(o, "g", "t", 0), GROUP_OFFSET_UNKNOWN,
+	    "behind a batch %s no older commit counts", why);
+	is_int(committed(o, "g", "t", 1), 4, "one written later does");
+	is_int(committed(o, "g", "t", 2), GROUP_OFFSET_UNKNOWN, "what is not there may be lost");
+	is_int(committed(o, n, "t", 0), 2, "a group that has committed since goes on");
+	group_committed(o, "g", &all, &err);
+	found = group_offsets_find(&all, "t", 0);
+	ok(found != NULL && !found->known && found->offset == 5 && all.damage != NULL &&
+	       strstr(all.damage, "00000000000000000000.log: byte ") != NULL,
+	    "the last that can be read is listed, and the damage: %s", all.damage);
+	group_offsets_release(&all);
+	listed[0] = '\0';
+	ok(group_list(o, take_group, NULL, &damaged, &err) == 0 && damaged &&
+	       strstr(listed, "g,") != NULL && strstr(listed, n) != NULL,
+	    "groups are listed even so, and that some may be missing");
+	commit(o, "g", "t", 0, 6);
+	is_int(committed(o, "g", "t", 0), 6, "an offset that is committed anew counts");
+	is_int(group_delete_offsets(o, "g", &one, 1, &err), 0, "one is deleted");
+	is_int(committed(o, "g", "t", 1), -1, "and known to be");
+	store_free(s);
+	store_free(o);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
+/* What one process has read, another cuts away and writes anew. */
+static void
+test_cut(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os, "store"), *o;
+	char path[128];
+	struct os_stat st;
+	int fd;
+
+	create(s, "t", 1);
+	commit(s, "g", "t", 0, 1);
+	snprintf(path, sizeof(path), "%s/00000000000000000000.log",
+	    store_partition_dir(s, "__consumer_offsets", group_partition("g", 50)));
+	(void)os_stat_path(os, path, &st);
+	commit(s, "g", "t", 0, 2);
+	o = open_store(os, "store");
+	is_int(committed(o, "g", "t", 0), 2, "two commits are read");
+	store_free(s);
+	fd = os_open(os, path, OS_WRITE);
+	(void)os_truncate(os, fd, st.size);
+	os_close(os, fd);
+	snprintf(path, sizeof(path), "%s/mq.tail",
+	    store_partition_dir(o, "__consumer_offsets", group_partition("g", 50)));
+	(void)os_remove(os, path);
+	is_int(committed(o, "g", "t", 0), 1, "the second is cut off: the first counts again");
+	s = open_store(os, "store");
+	is_int(commit(s, "g", "t", 0, 3), 0, "another takes its place");
+	is_int(committed(o, "g", "t", 0), 3, "and is seen");
+	store_free(s);
+	store_free(o);
 	os_free(os);
 	sim_disk_free(disk);
 }
@@ -406,6 +563,10 @@ main(void)
 	options.create = true;
 	test_offsets();
 	test_transactions();
+	test_transaction_order();
+	test_damage(true);
+	test_damage(false);
+	test_cut();
 	test_assign();
 	test_members();
 	test_killed();

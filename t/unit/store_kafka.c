@@ -94,6 +94,7 @@ test_state(struct store *s)
 {
 	json_t *groups = json_object(), *want;
 	struct err err;
+	bool damaged;
 	char line[4096];
 	FILE *f = fopen(DATA ".expect/state.jsonl", "r");
 
@@ -102,7 +103,7 @@ test_state(struct store *s)
 		json_decref(groups);
 		return;
 	}
-	ok(group_list(s, count_group, groups, &err) == 0, "groups are listed");
+	ok(group_list(s, count_group, groups, &damaged, &err) == 0, "groups are listed");
 	while (fgets(line, sizeof(line), f) != NULL) {
 		want = json_loads(line, 0, NULL);
 		if (json_object_get(want, "id") != NULL)
