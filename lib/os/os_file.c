@@ -30,8 +30,7 @@ close_failed(int fd, int why)
 int
 os_file_open(struct os *os, const char *path, int flags)
 {
-	/* O_NONBLOCK: a fifo where a file should be fails at the first read
-	 * instead of hanging here. */
+	/* O_NONBLOCK: a fifo where a file should be does not hang here. */
 	int mode = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (flags & OS_WRITE ? O_RDWR : O_RDONLY);
 	struct stat st;
 	int fd;
@@ -46,12 +45,15 @@ os_file_open(struct os *os, const char *path, int flags)
 	do
 		fd = open(path, mode, 0644);
 	while (fd == -1 && errno == EINTR);
-	if (fd == -1 || flags & OS_WRITE)
+	if (fd == -1)
 		return fd;
 	if (fstat(fd, &st) == -1)
 		return close_failed(fd, errno);
 	if (S_ISDIR(st.st_mode))
 		return close_failed(fd, EISDIR);
+	/* A device may have no end, and be searched for a good batch for ever. */
+	if (!S_ISREG(st.st_mode))
+		return close_failed(fd, EOPNOTSUPP);
 	return fd;
 }
 

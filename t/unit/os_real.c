@@ -1,5 +1,6 @@
 /* The machine's os: its loop, threads, watches, and locks between processes. */
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -454,6 +455,22 @@ test_note(void)
 	os_free(os);
 }
 
+static void
+test_no_files(void)
+{
+	struct os *os = os_new();
+	char fifo[80];
+
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	is_int(mkfifo(fifo, 0600), 0, "a fifo where a file should be");
+	ok(os_open(os, fifo, OS_READ) == -1 && errno == EOPNOTSUPP, "is not opened");
+	ok(os_open(os, fifo, OS_WRITE | OS_CREATE) == -1 && errno == EOPNOTSUPP, "nor to write");
+	ok(os_open(os, "/dev/zero", OS_READ) == -1 && errno == EOPNOTSUPP,
+	    "nor a device, which may have no end");
+	unlink(fifo);
+	os_free(os);
+}
+
 int
 main(void)
 {
@@ -470,6 +487,7 @@ main(void)
 	test_wake();
 	test_locks();
 	test_no_descriptors();
+	test_no_files();
 	test_note();
 	unlink(file);
 	rmdir(dir);
