@@ -137,12 +137,7 @@ batch_check(const struct batch *b)
 {
 	if (batch_crc(b->bytes, b->size) != b->crc)
 		return BATCH_BAD_CRC;
-	if (b->last_offset_delta < 0 || b->record_count < 0)
-		return BATCH_BAD_HEADER;
-	/* The next offset must exist. */
-	if (b->base_offset < 0 || b->base_offset > INT64_MAX - b->last_offset_delta - 1)
-		return BATCH_BAD_HEADER;
-	return BATCH_OK;
+	return b->record_count >= 0 && batch_offsets_ok(b) ? BATCH_OK : BATCH_BAD_HEADER;
 }
 
 static enum batch_fault

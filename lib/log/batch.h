@@ -85,6 +85,15 @@ enum batch_fault {
  * that mq-dump-log prints. */
 const char *batch_fault_name(enum batch_fault fault);
 
+/* Offsets that there can be, the next one included. What has only its header
+ * checked may have others, and none may be computed from them. */
+static inline bool
+batch_offsets_ok(const struct batch *b)
+{
+	return b->last_offset_delta >= 0 && b->base_offset >= 0 &&
+	    b->base_offset <= INT64_MAX - b->last_offset_delta - 1;
+}
+
 static inline int64_t
 batch_last_offset(const struct batch *b)
 {

@@ -239,8 +239,30 @@ mlog_begin(struct mlog *log, int64_t base, struct err *err)
 
 /* --- opening ------------------------------------------------------------------------ */
 
+/* Do batches lead from the last indexed one to where the tail says that the log
+ * ends? Their headers are enough. Appending elsewhere would overwrite records, or
+ * give their offsets out again. */
+static bool
+tail_is_end(const struct segment *s, const struct mlog_tail *t)
+{
+	int64_t end = t->segment_base;
+	struct err ignored;
+	struct scan scan;
+	struct batch b;
+	int r;
+
+	scan_init(&scan);
+	scan_start(&scan, s->os, s->log_fd, t->indexed_position);
+	scan.headers_only = true;
+	scan.limit = t->size;
+	while ((r = scan_next(&scan, &b, &ignored)) == 1 && b.base_offset >= end)
+		end = batch_next_offset(&b);
+	scan_release(&scan);
+	return r == 0 && scan.position == t->size && end == t->end_offset;
+}
+
 /* Is the tail one that these files can have? Its segment is there, and holds at
- * least what the tail says. */
+ * least what the tail says, in batches that end there. */
 static bool
 tail_fits(struct mlog *log, const struct mlog_tail *t, size_t *at)
 {
@@ -260,7 +282,7 @@ tail_fits(struct mlog *log, const struct mlog_tail *t, size_t *at)
 	if (segment_open_log(s, &ignored) == -1)
 		return false;
 	s->size = -1;
-	return segment_stat(s, &ignored) == 0 && s->size >= t->size;
+	return segment_stat(s, &ignored) == 0 && s->size >= t->size && tail_is_end(s, t);
 }
 
 void
@@ -482,7 +504,7 @@ mlog_catch_up(struct mlog *log, const struct mlog_tail *tail, struct err *err)
 	if (tail != NULL && tail_fits(log, tail, &at))
 		known = *tail;
 	else if (!tail_fits(log, &known, &at))
-		return mlog_recover(log, 0, start, err) == -1 ? mlog_fail(log) :
+		return mlog_recover(log, known.synced_offset, start, err) == -1 ? mlog_fail(log) :
 		    settle_start(log, start, err);
 	if (advance(log, &known, at, err) == -1)
 		return mlog_fail(log);

@@ -87,8 +87,9 @@ int mlog_index_batch(struct mlog *log, const struct index_due *due, int64_t inde
 /* Before a batch is written: producer state and .txnindex take it in. */
 int mlog_note_producer(struct mlog *log, const struct batch *b, struct err *err);
 
-/* Largest timestamp of segment number `i`: the closing entry of its time index,
- * else the time the file was changed, as in Kafka. */
+/* Largest timestamp of segment number `i`: the closing entry of its time index if
+ * the batches bear it out, else theirs; if they have none, the time the file was
+ * changed, as in Kafka. Segments are deleted by it, so no index is believed. */
 int mlog_newest_time(struct mlog *log, size_t i, int64_t *ms, struct err *err);
 
 /* Producer state up to `end`, from snapshots and batch headers. */

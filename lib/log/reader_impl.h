@@ -1,4 +1,5 @@
-/* What the files that make up reader share; nobody else includes it. */
+/* What the files that make up reader share, and retention, which reads a segment
+ * through a view; nobody else includes it. */
 #ifndef LOG_READER_IMPL_H
 #define LOG_READER_IMPL_H
 
@@ -82,5 +83,9 @@ int view_err(const struct view *v, struct err *err);
 /* Finds the next good batch behind the bad one at the position: right behind it
  * or wherever bytes make one. 1 (the position is there), 0, -1. */
 int view_find_good(struct view *v, struct batch *b, struct err *err);
+
+/* The largest timestamp of the batches in a view that was just opened, -1: none.
+ * The time index is asked, and believed only where batches bear it out. */
+int view_newest(struct view *v, int64_t *ms, struct err *err);
 
 #endif

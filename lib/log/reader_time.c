@@ -54,18 +54,46 @@ scan_for(struct view *v, int64_t timestamp, struct batch *b, struct err *err)
 	return r;
 }
 
-/* Only what lies behind the last index entry can be newer than the last time
- * entry; if that is not newer either, the segment is passed over. */
+/* Only what lies behind the last time entry, where the view stands, can be newer;
+ * if that is not newer either, the segment is passed over. The offset index does
+ * not say where to look: the time index may have lost entries that it has not. */
 static int
 may_hold(struct view *v, int64_t timestamp, const struct tindex_entry *last, struct err *err)
 {
+	bool headers_only = v->scan.headers_only;
 	struct batch b;
+	int r;
 
 	if (last->timestamp >= timestamp)
 		return 1;
-	if (view_seek(v, INT64_MAX, err) == -1)
-		return -1;
-	return scan_for(v, timestamp, &b, err);
+	v->scan.headers_only = true;
+	r = scan_for(v, timestamp, &b, err);
+	v->scan.headers_only = headers_only;
+	return r;
+}
+
+int
+view_newest(struct view *v, int64_t *ms, struct err *err)
+{
+	struct tindex_entry at, last;
+	struct batch b;
+	int r = 0;
+
+	*ms = -1;
+	v->scan.headers_only = true;
+	if (ask_times(v, INT64_MAX, &at, &last) == 0)
+		r = is_true(v, &last, err);
+	if (r == 1) {
+		*ms = last.timestamp;
+	} else {
+		scan_move(&v->scan, 0);
+		v->expected = v->base;
+	}
+	while (r != -1 && (r = view_next_good(v, &b, err)) == 1) {
+		if (b.max_timestamp > *ms)
+			*ms = b.max_timestamp;
+	}
+	return r;
 }
 
 /* The first batch of a segment that reaches `timestamp`. 1, 0 or -1. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "log/mlog_impl.h"
+#include "log/reader_impl.h"
 
 /* Removes the oldest segment and its snapshot. Readers that have it open read
  * on; others look at the directory again. */
@@ -30,22 +31,16 @@ mlog_newest_time(struct mlog *log, size_t i, int64_t *ms, struct err *err)
 	struct segment *s = log->segments[i];
 	char path[LOG_PATH_MAX];
 	struct os_stat st;
-	struct tindex times;
+	struct view v;
+	int r;
 
-	*ms = -1;
-	if (i + 1 == log->segment_count) {
-		*ms = log->tail.max_timestamp;
-	} else {
-		segment_path(path, log->dir, s->base, segment_suffix(SEGMENT_TIME));
-		if (tindex_open(&times, log->os, path, s->base, false, err) == 0) {
-			*ms = times.last.timestamp;
-			tindex_close(&times);
-		} else if (err->code != ERR_NOT_FOUND && err->code != ERR_CORRUPT) {
-			return -1;
-		}
-	}
-	if (*ms >= 0)
-		return 0;
+	view_init(&v, log->os, log->dir);
+	r = view_open(&v, s->base, err);
+	if (r == 0)
+		r = view_newest(&v, ms, err);
+	view_release(&v);
+	if (r == -1 || *ms >= 0)
+		return r;
 	segment_path(path, log->dir, s->base, segment_suffix(SEGMENT_LOG));
 	if (os_stat_path(log->os, path, &st) == -1)
 		return err_sys(err, errno, "%s", path);

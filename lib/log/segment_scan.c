@@ -136,6 +136,8 @@ next_header(struct scan *s, struct batch *b, struct err *err)
 	int64_t end;
 
 	s->bad = *b;
+	if (fault == BATCH_OK && !batch_offsets_ok(b))
+		fault = BATCH_BAD_HEADER;
 	if (fault != BATCH_OK)
 		return bad(s, fault, err);
 	end = s->position + b->size;
