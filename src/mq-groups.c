@@ -285,6 +285,23 @@ goes_on_at(const struct position *at, const struct group_position *committed)
 	return committed->offset < at->end ? committed->offset : at->end;
 }
 
+/* Records behind; less than none where the committed offset is beyond the end, as
+ * Kafka's tools print it. */
+static int64_t
+lag_records(const struct position *at, const struct group_position *p)
+{
+	return at->end - (p != NULL && p->offset > at->end ? p->offset : goes_on_at(at, p));
+}
+
+static void
+print_lag(struct print *table, const struct position *at, const struct group_position *p)
+{
+	if (at->about != NULL)
+		print_int(table, lag_records(at, p));
+	else
+		print_nothing(table);
+}
+
 /* --- tables ---------------------------------------------------------------- */
 
 static int
@@ -396,7 +413,7 @@ describe_place(struct groups *c, struct group *g, const struct position *at,
 	print_int(table, at->partition);
 	print_known(table, p != NULL ? p->offset : -1);
 	print_known(table, at->end);
-	print_known(table, at->about != NULL ? at->end - goes_on_at(at, p) : -1);
+	print_lag(table, at, p);
 	if (p != NULL && p->commit_time_ms >= 0) {
 		text_time_ms(p->commit_time_ms, since);
 		print_text(table, since);
@@ -489,7 +506,7 @@ lag_place(struct groups *c, struct group *g, const struct position *at, struct e
 	print_int(&c->table, at->partition);
 	print_known(&c->table, p != NULL ? p->offset : -1);
 	print_known(&c->table, at->end);
-	print_known(&c->table, at->about != NULL ? at->end - next : -1);
+	print_lag(&c->table, at, p);
 	if (ms >= 0)
 		print_seconds(&c->table, ms);
 	else

@@ -8,6 +8,12 @@
  * damage, and no reason to allocate. */
 #define PARTITIONS_MAX 1000000
 
+/* Numbers that no record has filled yet: records come in any order (a snapshot's),
+ * but numbers are dense in the end. So many in all topics, and three more for each
+ * partition that is there: at most some 6 MB for a log that means harm. */
+#define PARTITIONS_UNFILLED 131072
+#define PARTITIONS_UNFILLED_EACH 3
+
 void
 image_init(struct image *im)
 {
@@ -155,6 +161,9 @@ image_topic_remove(struct image *im, struct image_topic *t)
 {
 	map_del(&im->topics, t->name, strlen(t->name));
 	map_del(&im->topic_ids, t->id.bytes, sizeof(t->id.bytes));
+	im->partition_slots -= t->partition_count;
+	for (int32_t i = 0; i < t->partition_count; i++)
+		im->partition_count -= t->partitions[i].exists;
 	topic_free(t);
 }
 
@@ -167,16 +176,24 @@ image_partition(const struct image_topic *t, int32_t number)
 }
 
 struct image_partition *
-image_partition_make(struct image_topic *t, int32_t number, struct err *err)
+image_partition_make(struct image *im, struct image_topic *t, int32_t number, struct err *err)
 {
 	struct image_partition *grown;
 	int32_t count = number + 1;
+	int64_t unfilled;
 
 	if (number < 0 || number >= PARTITIONS_MAX) {
 		err_set(err, ERR_CORRUPT, "topic %s has a partition %d", t->name, number);
 		return NULL;
 	}
 	if (count > t->partition_count) {
+		unfilled = im->partition_slots + count - t->partition_count - im->partition_count;
+		if (unfilled > PARTITIONS_UNFILLED + PARTITIONS_UNFILLED_EACH * im->partition_count) {
+			err_set(err, ERR_CORRUPT,
+			    "topic %s has a partition %d, but too few below it: %lld are missing",
+			    t->name, number, (long long)unfilled - 1);
+			return NULL;
+		}
 		grown = realloc(t->partitions, (size_t)count * sizeof(*grown));
 		if (grown == NULL) {
 			err_nomem(err);
@@ -184,9 +201,12 @@ image_partition_make(struct image_topic *t, int32_t number, struct err *err)
 		}
 		memset(&grown[t->partition_count], 0,
 		    (size_t)(count - t->partition_count) * sizeof(*grown));
+		im->partition_slots += count - t->partition_count;
 		t->partitions = grown;
 		t->partition_count = count;
 	}
+	im->partition_count += !t->partitions[number].exists;
+	t->partitions[number].exists = true;
 	return &t->partitions[number];
 }
 

@@ -69,6 +69,8 @@ struct image {
 	struct image_broker *brokers;
 	size_t broker_count;
 	int64_t next_producer_id;
+	int64_t partition_count;  /* that exist, of all topics */
+	int64_t partition_slots;  /* room for partitions, those that do not exist included */
 	struct buf pending; /* records of an open metadata transaction, kept back */
 	bool in_transaction;
 };

@@ -22,9 +22,10 @@ int image_topic_add(struct image *im, const char *name, size_t len, const struct
     struct err *err);
 void image_topic_remove(struct image *im, struct image_topic *t);
 
-/* Makes room for partition `number` and returns it. */
-struct image_partition *image_partition_make(struct image_topic *t, int32_t number,
-    struct err *err);
+/* Makes partition `number`, if it is not there, and returns it. ERR_CORRUPT for one
+ * that leaves too many numbers below it unfilled. */
+struct image_partition *image_partition_make(struct image *im, struct image_topic *t,
+    int32_t number, struct err *err);
 
 /* Replaces a list of broker ids by a copy. */
 int image_ids_set(int32_t **list, size_t *count, const int32_t *from, int32_t from_count,

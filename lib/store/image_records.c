@@ -39,9 +39,8 @@ apply_partition(struct image *im, const void *data, struct err *err)
 	struct image_topic *t = image_topic_wanted(im, &r->topic_id, err);
 	struct image_partition *p;
 
-	if (t == NULL || (p = image_partition_make(t, r->partition_id, err)) == NULL)
+	if (t == NULL || (p = image_partition_make(im, t, r->partition_id, err)) == NULL)
 		return -1;
-	p->exists = true;
 	p->leader = r->leader;
 	p->leader_epoch = r->leader_epoch;
 	p->partition_epoch = r->partition_epoch;

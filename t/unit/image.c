@@ -209,6 +209,17 @@ test_faults(void)
 
 	image_init(&im);
 	end = 0;
+	add_topic("a", &id_a);
+	add_partition(&id_a, 99999, node_1, 1);
+	is_int(apply(&im, 1, &err), 0, "the last partition may come first");
+	add_topic("b", &id_b);
+	add_partition(&id_b, 99999, node_1, 1);
+	is_int(apply(&im, 1, &err), -1, "but not for so many topics that memory goes to nothing");
+	is_int(err.code, ERR_CORRUPT, "which is damage: %s", err.text);
+	image_release(&im);
+
+	image_init(&im);
+	end = 0;
 	batch_builder_add(&bb, &odd, &err);
 	is_int(apply(&im, 1, &err), -1, "an unknown record type is refused");
 	is_int(err.code, ERR_UNSUPPORTED_VERSION, "as a version that we do not know");
