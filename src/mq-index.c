@@ -203,7 +203,6 @@ run_table(struct task *t)
 		status = report_fail(&err);
 	if (print_end(&t->print, &err) == -1)
 		status = report_fail(&err);
-	print_release(&t->print);
 	if (status == EXIT_OK && (t->damaged > 0 || t->missed))
 		status = EXIT_NO;
 	return status;

@@ -57,6 +57,7 @@ positions_add_topic(struct positions *p, const struct target_topic *t,
 		at = positions_add(p, t->name, about->number, err);
 		if (at == NULL)
 			return -1;
+		at->of = t;
 		at->about = about;
 	}
 	return 0;

@@ -15,7 +15,8 @@
 struct position {
 	const char *topic; /* the caller's */
 	int32_t partition;
-	const struct target_partition *about; /* the caller's; NULL: not there */
+	const struct target_topic *of;        /* the caller's; NULL: not there */
+	const struct target_partition *about; /* the same */
 	int64_t start, end;  /* filled by positions_resolve; -1 if not there */
 	int64_t at;          /* the point, within [start, end] */
 	int64_t seen;        /* the caller's: an offset that is known of; -1 */

@@ -239,8 +239,8 @@ aligned_heading(struct print *p)
 	}
 }
 
-int
-print_end(struct print *p, struct err *err)
+static int
+print_aligned(struct print *p, struct err *err)
 {
 	const char *at = (const char *)p->row.data;
 
@@ -256,4 +256,13 @@ print_end(struct print *p, struct err *err)
 			at += strlen(at) + 1;
 		}
 	return 0;
+}
+
+int
+print_end(struct print *p, struct err *err)
+{
+	int ret = print_aligned(p, err);
+
+	print_release(p);
+	return ret;
 }

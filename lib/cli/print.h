@@ -61,7 +61,8 @@ void print_ints(struct print *p, const int32_t *list, size_t count);
  * report_finish. */
 int print_row(struct print *p, struct err *err);
 
-/* Ends the table; prints it if it was aligned. */
+/* Ends the table: prints it if it was aligned, and releases it. Returns 0, or -1:
+ * ERR_NOMEM. */
 int print_end(struct print *p, struct err *err);
 
 #endif
