@@ -111,6 +111,21 @@ checkpoint_del(struct checkpoint *c, const char *topic, int32_t partition)
 	memmove(&c->entries[at], &c->entries[at + 1], (c->count - at) * sizeof(*c->entries));
 }
 
+/* Behind the last one, wherever it belongs. */
+static int
+push(struct checkpoint *c, const char *topic, int32_t partition, int64_t offset, struct err *err)
+{
+	char *name;
+
+	if (grow(c, err) == -1)
+		return -1;
+	name = strdup(topic);
+	if (name == NULL)
+		return err_nomem(err);
+	c->entries[c->count++] = (struct checkpoint_entry){name, partition, offset};
+	return 0;
+}
+
 static int
 take_entry(struct checkpoint *c, const struct checkpoint_text *t, struct err *err)
 {
@@ -126,20 +141,78 @@ take_entry(struct checkpoint *c, const struct checkpoint_text *t, struct err *er
 	if (checkpoint_text_int(t, 1, 0, INT32_MAX, &partition, err) == -1 ||
 	    checkpoint_text_int(t, 2, INT64_MIN, INT64_MAX, &offset, err) == -1)
 		return -1;
-	return checkpoint_set(c, topic, (int32_t)partition, offset, err);
+	return push(c, topic, (int32_t)partition, offset, err);
+}
+
+/* An entry, and how many came before it. */
+struct numbered {
+	struct checkpoint_entry entry;
+	size_t number;
+};
+
+static int
+compare_numbered(const void *a, const void *b)
+{
+	const struct numbered *x = a, *y = b;
+	int order = compare(&x->entry, y->entry.topic, y->entry.partition);
+
+	return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+/* Of several entries for one partition the last holds. */
+static void
+take_sorted(struct checkpoint *c, const struct numbered *all)
+{
+	size_t count = c->count;
+
+	c->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct checkpoint_entry *e = &all[i].entry;
+
+		if (i + 1 < count &&
+		    compare(e, all[i + 1].entry.topic, all[i + 1].entry.partition) == 0)
+			free(e->topic);
+		else
+			c->entries[c->count++] = *e;
+	}
+}
+
+/* Kafka writes the entries in any order. All are sorted at once: to insert each
+ * where it belongs takes for ever where there are many. */
+static int
+sort(struct checkpoint *c, struct err *err)
+{
+	struct numbered *all = reallocarray(NULL, c->count + 1, sizeof(*all));
+
+	if (all == NULL)
+		return err_nomem(err);
+	for (size_t i = 0; i < c->count; i++)
+		all[i] = (struct numbered){c->entries[i], i};
+	qsort(all, c->count, sizeof(*all), compare_numbered);
+	take_sorted(c, all);
+	free(all);
+	return 0;
 }
 
 int
 checkpoint_parse(struct checkpoint *c, const char *text, size_t len, struct err *err)
 {
 	struct checkpoint_text t;
+	struct err unsorted;
 	int r;
 
 	if (checkpoint_text_open(&t, text, len, 3, err) == -1)
 		return -1;
 	while ((r = checkpoint_text_next(&t, err)) == 1) {
-		if (take_entry(c, &t, err) == -1)
-			return -1;
+		if (take_entry(c, &t, err) == -1) {
+			r = -1;
+			break;
+		}
+	}
+	if (sort(c, &unsorted) == -1) {
+		checkpoint_release(c);
+		*err = unsorted;
+		r = -1;
 	}
 	return r;
 }

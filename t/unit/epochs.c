@@ -185,6 +185,30 @@ test_checkpoint(void)
 	sim_disk_free(disk);
 }
 
+/* Sorted one by one they would take minutes. */
+static void
+test_checkpoint_order(void)
+{
+	struct buf text = BUF_INIT;
+	struct checkpoint c;
+	struct err err;
+	int many = 200000;
+
+	buf_printf(&text, "0\n%d\n", many + 2);
+	for (int i = many; i > 0; i--)
+		buf_printf(&text, "t%06d 0 %d\n", i, i);
+	buf_printf(&text, "t000007 0 1\nt000007 0 2\n");
+	checkpoint_init(&c);
+	is_int(checkpoint_parse(&c, buf_cstr(&text), text.len, &err), 0,
+	    "many entries in the worst order are read");
+	is_int((intmax_t)c.count, many, "each once");
+	ok(checkpoint_get(&c, "t000001", 0) == 1 && checkpoint_get(&c, "t200000", 0) == many &&
+	    checkpoint_get(&c, "t123456", 0) == 123456, "and found");
+	is_int(checkpoint_get(&c, "t000007", 0), 2, "of several for one partition the last holds");
+	checkpoint_release(&c);
+	buf_release(&text);
+}
+
 int
 main(void)
 {
@@ -194,5 +218,6 @@ main(void)
 	test_epoch_file();
 	test_bad_text();
 	test_checkpoint();
+	test_checkpoint_order();
 	return tap_done();
 }
