@@ -307,6 +307,20 @@ sync_recovered(struct mlog *log, size_t from, struct err *err)
 	return 0;
 }
 
+/* Files may have lost whole batches at their end. The log goes on where it ends,
+ * as Kafka's does, but not in silence. */
+static void
+note_lost(struct mlog *log, int64_t recovery_point)
+{
+	if (log->tail.end_offset < recovery_point)
+		os_note(log->os, OS_ERROR,
+		    "%s: ends at offset %lld, below the recovery point %lld: offsets %lld..%lld "
+		    "are lost, and will be given out again",
+		    segment_dir_name(log->dir), (long long)log->tail.end_offset,
+		    (long long)recovery_point, (long long)log->tail.end_offset,
+		    (long long)recovery_point - 1);
+}
+
 int
 mlog_recover(struct mlog *log, int64_t recovery_point, int64_t start_offset, struct err *err)
 {
@@ -325,6 +339,7 @@ mlog_recover(struct mlog *log, int64_t recovery_point, int64_t start_offset, str
 	log->tail.producers = log->producers.by_id.count > 0;
 	if (mlog_verify(log, at, recovery_point, err) == -1 || sync_recovered(log, at, err) == -1)
 		return -1;
+	note_lost(log, recovery_point);
 	log->start_offset = log->segments[0]->base;
 	if (start_offset > log->start_offset)
 		log->start_offset = start_offset;

@@ -169,6 +169,28 @@ test_shrunk(void)
 	world_release(&w);
 }
 
+/* Whole batches that were synced may be gone, with nothing torn to show for it. */
+static void
+test_lost_batches(void)
+{
+	struct buf b = BUF_INIT;
+	struct world w;
+	char path[128];
+
+	make_log(&w);
+	world_close(&w);
+	path_of(path, 12, ".log");
+	sim_read(w.disk, path, &b);
+	sim_write(w.disk, path, b.data, 200);
+	world_recover(&w, 16);
+	ok(strstr(w.notes, "offsets 14..15 are lost") != NULL, "batches lost at the end are told of");
+	world_close(&w);
+	world_recover(&w, 14);
+	is_str(w.notes, "", "and nothing is told where none are");
+	buf_release(&b);
+	world_release(&w);
+}
+
 /* A header that is not checked further may name offsets that no sum can hold. */
 static void
 test_far_headers(void)
@@ -205,6 +227,7 @@ main(void)
 	test_lost_times();
 	test_tails();
 	test_shrunk();
+	test_lost_batches();
 	test_far_headers();
 	return tap_done();
 }
