@@ -401,6 +401,18 @@ next_assigned(struct membership *m, struct membership_event *ev, struct err *err
 	return 0;
 }
 
+/* Without its file nobody counts this member: it would wait for ever, and others
+ * for what it holds. */
+static int
+check_listed(const struct membership *m, const struct group_members *now, struct err *err)
+{
+	for (size_t i = 0; i < now->count; i++)
+		if (strcmp(now->list[i].id, m->id) == 0)
+			return 0;
+	return err_set(err, ERR_UNKNOWN_MEMBER_ID,
+	    "%s: removed, so this process is no member of group %s any more", m->path, m->group);
+}
+
 static int
 look(struct membership *m, struct err *err)
 {
@@ -409,6 +421,10 @@ look(struct membership *m, struct err *err)
 	m->changed = false;
 	if (store_refresh(m->s, err) == -1 || group_members(m->s, m->group, &now, err) == -1)
 		return -1;
+	if (check_listed(m, &now, err) == -1) {
+		group_members_release(&now);
+		return -1;
+	}
 	group_members_release(&m->members);
 	m->members = now;
 	m->looked_ns = os_mono_ns(m->s->os);

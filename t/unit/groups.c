@@ -464,6 +464,112 @@ test_members(void)
 	sim_disk_free(disk);
 }
 
+#define MANY 24
+
+/* Lets all that live poll in turns; true once nothing more happens. Counts what
+ * each holds. */
+static bool
+settle(struct sim_disk *disk, struct membership **m, size_t *held)
+{
+	size_t waiting;
+	bool moved = true;
+
+	for (int turn = 0; moved && turn < 100; turn++) {
+		moved = false;
+		for (int i = 0; i < MANY; i++)
+			moved = (m[i] != NULL && drain(disk, m[i])[0] != '\0') || moved;
+	}
+	for (int i = 0; i < MANY; i++)
+		if (m[i] != NULL)
+			membership_counts(m[i], &held[i], &waiting);
+	return !moved;
+}
+
+/* All join before any looks; then half are killed, whatever they hold. */
+static void
+test_many(void)
+{
+	static const char *const topics[] = {"t"};
+	struct sim_disk *disk = sim_disk_new();
+	struct membership *m[MANY], *alive[MANY];
+	struct store *s[MANY];
+	struct os *os[MANY];
+	size_t held[MANY] = {0}, all = 0, most = 0;
+	struct err err = {0};
+
+	for (int i = 0; i < MANY; i++) {
+		os[i] = sim_os_new(disk, (uint64_t)i + 1);
+		s[i] = open_store(os[i], "store");
+		if (i == 0)
+			create(s[0], "t", 2 * MANY);
+		m[i] = alive[i] = membership_join(s[i], "g", "c", topics, 1, &err);
+	}
+	ok(settle(disk, alive, held), "%d members that join at once settle", MANY);
+	for (int i = 0; i < MANY; i++) {
+		all += held[i];
+		most = held[i] > most ? held[i] : most;
+	}
+	ok(all == 2 * MANY && most == 2, "each with its two partitions");
+	for (int i = 0; i < MANY; i += 2) {
+		sim_os_kill(os[i]);
+		alive[i] = NULL;
+		held[i] = 0;
+	}
+	ok(settle(disk, alive, held), "half of them killed, the others settle");
+	all = 0;
+	for (int i = 0; i < MANY; i++)
+		all += held[i];
+	is_int((intmax_t)all, 2 * MANY, "and hold all");
+	for (int i = 0; i < MANY; i++) {
+		membership_leave(m[i]);
+		store_free(s[i]);
+		os_free(os[i]);
+	}
+	sim_disk_free(disk);
+}
+
+/* A stopped process keeps what it holds; however long it was, it goes on by looking
+ * again. One whose file was removed is told. */
+static void
+test_stopped(void)
+{
+	static const char *const topics[] = {"t"};
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os[2] = {sim_os_new(disk, 1), sim_os_new(disk, 2)};
+	struct store *s[2] = {open_store(os[0], "store"), open_store(os[1], "store")};
+	struct membership *a, *b;
+	struct membership_event ev;
+	struct err err = {0};
+	char path[160];
+
+	create(s[0], "t", 2);
+	a = membership_join(s[0], "g", "c", topics, 1, &err);
+	is_str(drain(disk, a), "+0+1", "a member has all");
+	b = membership_join(s[1], "g", "c", topics, 1, &err);
+	sim_advance_ms(disk, 3600000);
+	is_str(drain(disk, b), "", "while it is stopped, another gets nothing");
+	commit(s[0], "g", "t", 0, 5);
+	commit(s[0], "g", "t", 1, 6);
+	drain(disk, a);
+	is_int((intmax_t)strlen(drain(disk, b)), 2, "once it goes on, half");
+	is_int(committed(s[1], "g", "t", 0) + committed(s[1], "g", "t", 1), 11,
+	    "from where it came to");
+	snprintf(path, sizeof(path), "%s/mq.member.g.%s",
+	    store_partition_dir(s[0], "__consumer_offsets", group_partition("g", 50)),
+	    membership_id(a));
+	is_int(os_remove(os[1], path), 0, "somebody removes its file");
+	sim_advance_ms(disk, 300);
+	is_int(membership_poll(a, &ev, &err), -1, "then it ends");
+	is_int(err.code, ERR_UNKNOWN_MEMBER_ID, "as no member");
+	membership_leave(a);
+	membership_leave(b);
+	for (int i = 0; i < 2; i++) {
+		store_free(s[i]);
+		os_free(os[i]);
+	}
+	sim_disk_free(disk);
+}
+
 /* A real process that joins, takes what it gets, says so and waits to be killed. */
 static void
 child(const char *dir, int out)
@@ -569,6 +675,8 @@ main(void)
 	test_cut();
 	test_assign();
 	test_members();
+	test_many();
+	test_stopped();
 	test_killed();
 	return tap_done();
 }
