@@ -114,6 +114,12 @@ int mlog_recover(struct mlog *log, int64_t recovery_point, int64_t start_offset,
 int mlog_cut(struct mlog *log, size_t at, int64_t position, int64_t offset, bool good_behind,
     struct err *err);
 
+/* recover_cut.c: ends segment number `at` at byte `position`, from which on it has
+ * a good batch of offsets that the next segment has too; what is there is kept in
+ * .log.cut, and the log goes on with the next segment. Kafka leaves such a batch,
+ * and serves the log. */
+int mlog_cut_overlap(struct mlog *log, size_t at, int64_t position, struct err *err);
+
 /* recover_replace.c */
 int mlog_finish_replacement(struct mlog *log, struct segment_names *names, struct err *err);
 

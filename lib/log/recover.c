@@ -16,18 +16,25 @@ struct recovery {
 	int64_t point; /* all below it was synced */
 	size_t at;     /* number of the segment in work */
 	bool damaged;  /* it ends in bytes that are bad but may not go */
+	bool overlaps; /* nothing is bad, but it goes on where the next one begins */
 };
 
-/* Nor may it reach into the next segment: its offsets would be there twice. */
+/* Does a batch reach into the next segment? Its offsets would be there twice. */
+static bool
+reaches_next(const struct recovery *rc, const struct batch *b)
+{
+	const struct mlog *log = rc->log;
+
+	return rc->at + 1 < log->segment_count &&
+	    batch_last_offset(b) >= log->segments[rc->at + 1]->base;
+}
+
 static bool
 follows(const struct recovery *rc, const struct batch *b)
 {
-	const struct mlog *log = rc->log;
-	const struct mlog_tail *t = &log->tail;
+	const struct mlog_tail *t = &rc->log->tail;
 
-	if (rc->at + 1 < log->segment_count && batch_last_offset(b) >= log->segments[rc->at + 1]->base)
-		return false;
-	return b->base_offset >= t->end_offset &&
+	return !reaches_next(rc, b) && b->base_offset >= t->end_offset &&
 	    batch_last_offset(b) - t->segment_base <= INT32_MAX &&
 	    !scan_is_misplaced(&rc->scan, b, t->end_offset);
 }
@@ -75,8 +82,10 @@ take_good(struct recovery *rc, struct err *err)
 	struct batch b;
 	int r;
 
+	rc->overlaps = false;
 	while ((r = scan_next(&rc->scan, &b, err)) == 1) {
 		if (!follows(rc, &b)) {
+			rc->overlaps = reaches_next(rc, &b) && b.base_offset == log->tail.end_offset;
 			rc->scan.position = log->tail.size;
 			rc->scan.fault = BATCH_BAD_OFFSET;
 			return 0;
@@ -170,6 +179,8 @@ verify_segment(struct recovery *rc, struct err *err)
 		int64_t position = log->tail.size;
 		struct batch b;
 
+		if (rc->overlaps && log->tail.end_offset >= rc->point)
+			return mlog_cut_overlap(log, rc->at, position, err);
 		scan_fault_text(&rc->scan, why, sizeof(why));
 		good = find_good(rc, position, &b, err);
 		if (good == -1)

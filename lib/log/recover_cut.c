@@ -175,3 +175,21 @@ mlog_cut(struct mlog *log, size_t at, int64_t position, int64_t offset, bool goo
 		    kept ? ": good batches follow it, kept as .log.cut" : "");
 	return 0;
 }
+
+int
+mlog_cut_overlap(struct mlog *log, size_t at, int64_t position, struct err *err)
+{
+	struct segment *s = log->segments[at];
+
+	if (keep_bytes(log, s, position, err) == -1)
+		return -1;
+	if (os_truncate(log->os, s->log_fd, position) == -1)
+		return err_sys(err, errno, "%s/%020lld.log: truncate to %lld bytes",
+		    segment_dir_name(log->dir), (long long)s->base, (long long)position);
+	os_note(log->os, OS_WARN, "%s: %020lld.log goes on behind byte %lld, where the segment "
+	    "%020lld begins: %lld bytes kept as .log.cut", segment_dir_name(log->dir),
+	    (long long)s->base, (long long)position, (long long)log->segments[at + 1]->base,
+	    (long long)(s->size - position));
+	s->size = position;
+	return 0;
+}

@@ -213,6 +213,41 @@ test_rot_above_before_segments(void)
 	world_release(&w);
 }
 
+/* Kafka leaves the batch where it is, and serves the log to its end. */
+static void
+test_overlap(void)
+{
+	struct buf first = BUF_INIT, second = BUF_INIT;
+	char path[128];
+	struct world w;
+	int64_t next;
+	int bad;
+
+	make_log(&w, 3);
+	world_recover(&w, 0);
+	w.log.config.segment_bytes = 600;
+	append_many(&w, 6, 200);
+	mlog_sync(&w.log, &w.err);
+	world_close(&w);
+	path_of(path, 6, ".log");
+	sim_read(w.disk, path, &second);
+	path_of(path, 0, ".log");
+	sim_read(w.disk, path, &first);
+	buf_put(&first, second.data, 200);
+	must_write(&w, 0, ".log", first.data, first.len);
+
+	world_recover(&w, 0);
+	is_int(size_of(&w, 0, ".log"), 600, "a segment ends where the next one begins");
+	is_int(size_of(&w, 0, ".log.cut"), 200, "what it had behind is kept");
+	ok(strstr(w.notes, "200 bytes kept as .log.cut") != NULL, "and told");
+	is_int(mlog_end(&w.log), 18, "the log goes on to its end");
+	is_int(count_batches(&w, 0, &next, &bad), 9, "with every record once");
+	ok(next == 18 && bad == 0, "and no error");
+	buf_release(&first);
+	buf_release(&second);
+	world_release(&w);
+}
+
 /* Same indexes, whether written batch by batch or rebuilt? */
 static void
 test_indexes(void)
@@ -565,6 +600,7 @@ main(void)
 	test_rot_at_the_end_below();
 	test_rot_above();
 	test_rot_above_before_segments();
+	test_overlap();
 	test_indexes();
 	test_preallocated();
 	test_below_start();
