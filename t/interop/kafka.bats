@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What the other tests of this directory stand on: Kafka runs here, on a
-# directory of its own and on one that it finds, and says what the fixtures say.
+# What the other tests of this directory stand on: Kafka's tools run here, and say
+# what the fixtures say.
 
 setup()
 {
@@ -8,56 +8,11 @@ setup()
 	. "$BATS_TEST_DIRNAME/kafka.sh"
 	cd "$BATS_TEST_TMPDIR" || return
 	data=$BATS_TEST_DIRNAME/../data
-	started=
-}
-
-teardown()
-{
-	[ -z "$started" ] || kafka_stop "$started"
-}
-
-start_on()
-{
-	started=$1
-	bootstrap=$(kafka_start_on_existing "$@")
-}
-
-@test "the suite's broker serves" {
-	run -0 kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$MQ_KAFKA" --create --topic serves
-	[ "$output" = "Created topic serves." ]
 }
 
 @test "the pinned version is the one that runs" {
 	run -0 kafka_tool org.apache.kafka.tools.TopicCommand --version
 	[[ $output == "$KAFKA_VERSION"* ]]
-}
-
-@test "a broker on the fixture store says what the fixture expects" {
-	cp -r "$data/kafka-store" store
-	# The fixture's open transaction is long past its time-out: no sweep may end it meanwhile.
-	start_on "$PWD/store" log.cleaner.enable=false \
-	    transaction.abort.timed.out.transaction.cleanup.interval.ms=86400000
-	printf '%s\n' "state	KafkaState	$bootstrap" "txn	KafkaRecords	$bootstrap	txn	read_committed" |
-		kafka_batch
-	diff state "$data/kafka-store.expect/state.jsonl"
-	diff txn "$data/kafka-store.expect/records/txn.committed.jsonl"
-}
-
-@test "a broker recovers the killed fixture" {
-	tar -xzf "$data/killed.tar.gz"
-	start_on "$PWD/killed"
-	kafka_java KafkaRecords "$bootstrap" killed | diff - "$data/killed.expect/records/killed.jsonl"
-}
-
-@test "stopping leaves the clean-shutdown marker, killing does not" {
-	cp -r "$data/fresh" fresh
-	start_on "$PWD/fresh"
-	[ ! -e fresh/.kafka_cleanshutdown ]
-	kafka_stop fresh
-	[ -e fresh/.kafka_cleanshutdown ]
-	start_on "$PWD/fresh"
-	kafka_kill fresh
-	[ ! -e fresh/.kafka_cleanshutdown ]
 }
 
 @test "many dumps in one JVM are as one dump in its own" {

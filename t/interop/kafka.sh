@@ -189,6 +189,7 @@ kafka_start_on_existing()
 
 # Writes what a broker has loaded into the cache, as JVMs map it: with it a start
 # takes half the time. Made by one start, in a subshell that has other flags.
+# shellcheck disable=SC2030,SC2031 # that is meant
 _kafka_archive()
 {
 	local tmp
@@ -206,6 +207,7 @@ _kafka_archive()
 
 # Starts the broker and waits for the line it logs when it is unfenced and
 # serves. File descriptor 3 is bats' own: a child that kept it would hang bats.
+# shellcheck disable=SC2031 # the archive's own flags stay where they are
 _kafka_launch()
 {
 	local dir=$1 pid deadline=$((SECONDS + KAFKA_TIMEOUT))

@@ -105,23 +105,6 @@ served()
 	served
 }
 
-@test "mq writes into a directory that was formatted, and one that was started once" {
-	for name in formatted fresh; do
-		rm -rf store store.*
-		cp -r "$data/$name" store
-		chmod -R u+w store
-		mkdir store.expect
-		produce first 20 -- -z lz4
-		mq-consume -t first -G group -c 7 >/dev/null
-		id=$(grep cluster.id store/meta.properties)
-		served
-		kafka_stop store
-		[ "$(grep cluster.id store/meta.properties)" = "$id" ]
-		produce first 20 --
-		mq_reads_as_expected
-	done
-}
-
 # rebuilt FILE: Kafka's is ours. It ends each time index with the newest time,
 # which we write when the segment is closed for good.
 rebuilt()

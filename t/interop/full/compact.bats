@@ -6,10 +6,10 @@
 setup_file()
 {
 	# shellcheck source=t/interop/kafka.sh
-	. "$BATS_TEST_DIRNAME/kafka.sh"
+	. "$BATS_TEST_DIRNAME/../kafka.sh"
 	cd "$BATS_FILE_TMPDIR" || return
-	top=$BATS_TEST_DIRNAME/../..
-	cc -O1 -D_GNU_SOURCE -std=gnu11 -I"$top/lib" -o compact-log "$BATS_TEST_DIRNAME/compact-log.c" \
+	top=$BATS_TEST_DIRNAME/../../..
+	cc -O1 -D_GNU_SOURCE -std=gnu11 -I"$top/lib" -o compact-log "$BATS_TEST_DIRNAME/../compact-log.c" \
 		"$top"/lib/base/*.c "$top"/lib/log/*.c "$top"/lib/os/*.c \
 		-lev -lz -llz4 -lzstd -lbsd -ldl -pthread
 	make_topics
@@ -20,14 +20,14 @@ setup_file()
 setup()
 {
 	# shellcheck source=t/interop/kafka.sh
-	. "$BATS_TEST_DIRNAME/kafka.sh"
+	. "$BATS_TEST_DIRNAME/../kafka.sh"
 	cd "$BATS_FILE_TMPDIR" || return
 }
 
 teardown_file()
 {
 	# shellcheck source=t/interop/kafka.sh
-	. "$BATS_TEST_DIRNAME/kafka.sh"
+	. "$BATS_TEST_DIRNAME/../kafka.sh"
 	kafka_stop "$BATS_FILE_TMPDIR/store"
 }
 
