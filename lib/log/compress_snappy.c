@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log/compress_codec.h"
@@ -15,6 +16,10 @@
 #define SNAPPY_HEADER 16
 #define SNAPPY_VERSION 1
 #define SNAPPY_BLOCK 32768
+
+/* What the compressor takes at most for a block, and some: a table of 32 KiB, a
+ * copy of the block, room for its compressed form (7/6 of it). */
+#define SNAPPY_WORK (112 << 10)
 
 /* Three bytes can make 64, no encoding makes more. */
 #define SNAPPY_RATIO_MAX 22
@@ -66,6 +71,19 @@ snappy_load(struct err *err)
 	    "snappy: " SNAPPY_LIBRARY " cannot be loaded (package " SNAPPY_PACKAGE ")");
 }
 
+/* The compressor takes memory by C++'s new, whose failure ends the process. So it
+ * is asked for only when as much could be had a moment ago. */
+static bool
+snappy_has_room(void)
+{
+	/* Kept from the compiler, which knows that a block freed unused is none. */
+	void *volatile room = malloc(SNAPPY_WORK);
+	bool has = room != NULL;
+
+	free(room);
+	return has;
+}
+
 static int
 snappy_block_put(const uint8_t *in, size_t len, struct buf *out, struct err *err)
 {
@@ -73,7 +91,7 @@ snappy_block_put(const uint8_t *in, size_t len, struct buf *out, struct err *err
 	size_t size_at = out->len;
 
 	buf_i32(out, 0);
-	if (buf_reserve(out, n) == -1)
+	if (buf_reserve(out, n) == -1 || !snappy_has_room())
 		return err_nomem(err);
 	if (snappy.compress((const char *)in, len, (char *)out->data + out->len, &n) != 0)
 		return err_set(err, ERR_INVALID, "snappy: cannot compress");

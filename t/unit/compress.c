@@ -2,7 +2,11 @@
  * nothing else comes back from bytes that are cut, damaged or lying. */
 #include "log/compress.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include <stdlib.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <lz4frame.h>
@@ -334,9 +338,64 @@ test_no_stream(void)
 	buf_release(&out);
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* which takes address space as it likes */
+static struct buf incompressible = BUF_INIT;
+
+/* Compresses with `room` bytes more of address space than are taken, in a process
+ * of its own: 0, 1 out of memory, else how it died. */
+static int
+compress_within(rlim_t room)
+{
+	struct rlimit most;
+	struct buf out = BUF_INIT;
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		long pages = 0;
+		FILE *f = fopen("/proc/self/statm", "r");
+
+		if (f == NULL || fscanf(f, "%ld", &pages) != 1)
+			_exit(3);
+		fclose(f);
+		most.rlim_cur = most.rlim_max = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + room;
+		close(2);
+		setrlimit(RLIMIT_AS, &most);
+		_exit(codec_compress(CODEC_SNAPPY, CODEC_LEVEL_DEFAULT, incompressible.data,
+		    incompressible.len, &out, &err) == -1);
+	}
+	waitpid(pid, &status, 0);
+	return status == 0 || status == 1 << 8 ? status >> 8 : status;
+}
+
+static void
+test_snappy_nomem(void)
+{
+	struct buf loaded = BUF_INIT;
+	int failed = 0, died = 0;
+
+	for (uint32_t i = 0, x = 1; i < 400000; i++, x = x * 1664525 + 1013904223)
+		buf_i8(&incompressible, (int8_t)(x >> 24));
+	codec_compress(CODEC_SNAPPY, CODEC_LEVEL_DEFAULT, "x", 1, &loaded, &err);
+	buf_release(&loaded);
+	for (rlim_t room = 0; room < 2000000; room += 16384) {
+		int how = compress_within(room);
+
+		failed += how == 1;
+		died += how > 1;
+	}
+	is_int(died, 0, "snappy: too little memory does not end the process");
+	ok(failed > 0, "snappy: it is told");
+	buf_release(&incompressible);
+}
+#endif
+
 int
 main(void)
 {
+#ifndef __SANITIZE_ADDRESS__
+	test_snappy_nomem(); /* while the heap has nothing to give */
+#endif
 	test_names();
 	test_levels();
 	test_round_trips();
