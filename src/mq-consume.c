@@ -76,6 +76,15 @@ on_record(void *ctx, const struct consumed *where, const struct record *rec)
 	return c->limit >= 0 && c->count >= c->limit ? 1 : 0;
 }
 
+/* Is a topic meant that was made while others are followed? */
+static bool
+on_new_topic(void *ctx, const char *topic, int32_t partition)
+{
+	struct consume *c = ctx;
+
+	return selection_has(&c->selection, topic) && partition_set_has(&c->partitions, partition);
+}
+
 static void
 on_damage(void *ctx, const char *topic, int32_t partition, const struct err *err)
 {
@@ -250,6 +259,9 @@ read_options(struct consume *c, struct err *err)
 	if (read_range(c, err) == -1 ||
 	    selection_init(&c->selection, o, 't', SELECT_OPERANDS, "topic", err) == -1)
 		return -1;
+	for (size_t i = 0; i < c->selection.count; i++)
+		if (c->selection.list[i].kind != PATTERN_NAME)
+			cf->wants = on_new_topic;
 	/* The group would give us others too, and nobody would read them. */
 	if (cf->group != NULL && c->partitions.count > 0 && !c->partitions.any)
 		return err_set(err, ERR_INVALID, "-p and -G exclude each other: a group shares out "

@@ -7,6 +7,11 @@ setup() {
 	data=$BATS_TEST_DIRNAME/data
 }
 
+# A test that failed leaves nothing behind that holds its output open.
+teardown() {
+	[ -z "${pid:-}" ] || kill "$pid" 2>/dev/null || :
+}
+
 # table COMMAND: for each line OPTIONS|WANTED of stdin, the command with the
 # options prints that, its lines joined by blanks.
 table() {
@@ -412,6 +417,47 @@ EOF
 	kill "$pid"
 	ended "$pid" 143
 	[ "$(paste -sd' ' got)" = '1 2' ]
+}
+
+@test "a topic that comes to match a glob or an expression that is followed is read" {
+	mq-topics create a1 --partitions 2
+	mq-topics create c0 --partitions 2
+	mq-produce -t a1 <<<1
+	mq-consume 'a*' '^c.$' -p 0-1 -f '%t %s\n' >got &
+	pid=$!
+	soon has_lines 1 got
+	mq-produce -t b2 <<<no
+	mq-topics create a2 --partitions 3
+	seq 2 4 | mq-produce -t a2 --partitioner rr
+	mq-topics create c3 --partitions 2
+	mq-produce -t c3 -p 1 <<<5
+	soon has_lines 4 got
+	mq-topics alter c3 --partitions 3
+	mq-produce -t c3 -p 2 <<<no
+	mq-produce -t c3 -p 1 <<<6
+	soon has_lines 5 got
+	kill "$pid"
+	ended "$pid" 143
+	# Partition 2 was not asked for.
+	[ "$(sort got | paste -sd,)" = 'a1 1,a2 2,a2 3,c3 5,c3 6' ]
+}
+
+@test "a topic that is made is read at once by who follows a glob of it" {
+	mq-produce -t t0 <<<0
+	mq-consume 't*' -f '%s %T\n' -u >got &
+	pid=$!
+	soon has_lines 1 got
+	best=1000000
+	for n in 1 2 3 4 5; do
+		start=$(date +%s%3N)
+		mq-produce -t "t$n" <<<"$n"
+		soon has_lines $((n + 1)) got
+		took=$(($(date +%s%3N) - start))
+		[ "$took" -ge "$best" ] || best=$took
+	done
+	kill "$pid"
+	echo "best of five: $best ms"
+	[ "$best" -lt 600 ]
 }
 
 @test "a topic that is not there yet is waited for, all of it read" {

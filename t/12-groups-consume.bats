@@ -360,6 +360,29 @@ while lines < 5:
 	cmp two <(seq 11 20)
 }
 
+@test "topics that come to match a glob are shared by the members that follow it" {
+	mq-topics create t1 --partitions 2
+	seq 10 | mq-produce -t t1 --partitioner rr
+	member one 't*'
+	member two '^t'
+	soon all_there 10 one two
+	mq-topics create t2 --partitions 4
+	seq 11 20 | mq-produce -t t2 --partitioner rr
+	soon all_there 20 one two
+	mq-topics alter t1 --partitions 4
+	seq 21 30 | mq-produce -t t1 --partitioner rr
+	mq-produce -t t3 <<<31
+	soon all_there 31 one two
+	each_once 31 one two
+	soon eval '[ "$(committed g)" -eq 31 ]'
+	# Both have a share of the new topic.
+	soon eval 'mq-groups describe g -J | jq -se "[.[] | select(.topic==\"t2\") | .member? // .client?] | unique | length == 2"'
+	leaves 0 TERM 143
+	seq 32 41 | mq-produce -t t2 --partitioner rr
+	soon all_there 41 one two
+	each_once 41 one two
+}
+
 @test "-G -e beside a member that follows ends, and takes nothing twice" {
 	mq-topics create t --partitions 2
 	member one t

@@ -6,9 +6,6 @@
 #include "client/consumer_impl.h"
 #include "log/producers.h"
 
-/* How often a follower looks for partitions that were added. */
-#define REFRESH_NS 1000000000LL
-
 /* With a group, the longest that a fetch may hold up a partition that another
  * member waits for. */
 #define GROUP_WAIT_MS 100
@@ -55,174 +52,6 @@ consumer_free(struct consumer *c)
 	free(c->asked);
 	record_reader_release(&c->reader);
 	free(c);
-}
-
-/* --- topics and partitions ------------------------------------------------- */
-
-/* True if the ranges end: what is added after the start lies behind their ends. */
-static bool
-has_end(const struct consumer *c)
-{
-	return c->config.stop_at_end || c->config.range.to.kind != POINT_NONE;
-}
-
-/* Also called while a fetch is under way, which has c->asked: that stays as it is. */
-static struct part *
-part_add(struct consumer *c, struct ctopic *t, int32_t number, struct err *err)
-{
-	struct part *p = calloc(1, sizeof(*p));
-
-	if (c->part_count == c->part_cap) {
-		size_t cap = c->part_cap * 2 + 8;
-		struct part **more = realloc(c->parts, cap * sizeof(struct part *));
-
-		if (more != NULL) {
-			c->parts = more;
-			c->part_cap = cap;
-		}
-	}
-	if (p == NULL || c->part_count == c->part_cap) {
-		free(p);
-		err_nomem(err);
-		return NULL;
-	}
-	*p = (struct part){.fetch = {.topic = t->name, .partition = number},
-	    .to = c->started && has_end(c) ? 0 : -1,
-	    .committed = -1};
-	c->parts[c->part_count++] = p;
-	return p;
-}
-
-/* The topic as the target knows it. */
-static int
-ask_topic(struct consumer *c, const char *name, struct arena *arena,
-    const struct target_topic **out, struct err *err)
-{
-	struct metadata_call mc = {.names = &name, .name_count = 1, .arena = arena};
-
-	target_metadata(c->target, &mc);
-	if (target_wait(c->target, &mc.call) == -1) {
-		*err = mc.call.err;
-		return -1;
-	}
-	if (mc.topics[0].code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
-		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "no topic %s", name);
-	if (mc.topics[0].code != 0)
-		return err_set(err, mc.topics[0].code, "topic %s: %s", name,
-		    err_name(mc.topics[0].code));
-	/* cppcheck-suppress autoVariables ; the topics are the arena's, not the call's */
-	*out = &mc.topics[0];
-	return 0;
-}
-
-static struct ctopic *
-topic_add(struct consumer *c, const char *name, struct err *err)
-{
-	struct ctopic *t = calloc(1, sizeof(*t));
-	struct ctopic **list =
-	    realloc(c->topics, (c->topic_count + 1) * sizeof(struct ctopic *));
-
-	if (list != NULL)
-		c->topics = list;
-	if (t != NULL)
-		t->name = strdup(name);
-	if (t == NULL || list == NULL || t->name == NULL) {
-		free(t);
-		err_nomem(err);
-		return NULL;
-	}
-	c->topics[c->topic_count++] = t;
-	return t;
-}
-
-int
-consumer_add(struct consumer *c, const char *topic, const int32_t *partitions,
-    size_t partition_count, struct err *err)
-{
-	const struct target_topic *found;
-	struct ctopic *t;
-	struct arena arena;
-	int ret = -1;
-
-	arena_init(&arena, 0);
-	if (ask_topic(c, topic, &arena, &found, err) == -1 ||
-	    (t = topic_add(c, topic, err)) == NULL)
-		goto out;
-	t->id = found->id;
-	t->all = partitions == NULL;
-	if (t->all)
-		partition_count = found->partition_count;
-	for (size_t i = 0; i < partition_count; i++) {
-		int32_t n = partitions == NULL ? found->partitions[i].number : partitions[i];
-
-		if (n < 0 || (size_t)n >= found->partition_count) {
-			err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
-			    "topic %s has no partition %d, only 0 to %zu", topic, n,
-			    found->partition_count - 1);
-			goto out;
-		}
-		if (part_add(c, t, n, err) == NULL)
-			goto out;
-	}
-	ret = 0;
-out:
-	arena_release(&arena);
-	return ret;
-}
-
-static struct part *
-part_find(const struct consumer *c, const char *topic, int32_t partition)
-{
-	for (size_t i = 0; i < c->part_count; i++)
-		if (c->parts[i]->fetch.partition == partition &&
-		    (c->parts[i]->fetch.topic == topic ||
-		        strcmp(c->parts[i]->fetch.topic, topic) == 0))
-			return c->parts[i];
-	return NULL;
-}
-
-/* A follower takes in the partitions of a topic that were added, from their
- * beginning. A topic that was deleted is an error, also if there is one of its
- * name again: no offset of the one means anything in the other. */
-static int
-refresh_topic(struct consumer *c, struct ctopic *t, struct err *err)
-{
-	const struct target_topic *found;
-	struct arena arena;
-	int ret;
-
-	arena_init(&arena, 0);
-	ret = ask_topic(c, t->name, &arena, &found, err);
-	if (ret == 0 && !uuid_is_zero(&t->id) && !uuid_equal(&found->id, &t->id))
-		ret = err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
-		    "topic %s was deleted, and made anew", t->name);
-	for (size_t n = 0; ret == 0 && t->all && !has_end(c) && n < found->partition_count; n++) {
-		struct part *p;
-
-		if (part_find(c, t->name, (int32_t)n) != NULL)
-			continue;
-		p = part_add(c, t, (int32_t)n, err);
-		if (p == NULL)
-			ret = -1;
-		else if (c->member == NULL)
-			p->state = PART_READING;
-	}
-	arena_release(&arena);
-	return ret;
-}
-
-static int
-refresh(struct consumer *c, struct err *err)
-{
-	int64_t now = os_mono_ns(c->target->os);
-
-	if (now - c->refreshed_ns < REFRESH_NS)
-		return 0;
-	c->refreshed_ns = now;
-	for (size_t i = 0; i < c->topic_count; i++)
-		if (refresh_topic(c, c->topics[i], err) == -1)
-			return -1;
-	return 0;
 }
 
 /* --- the group ------------------------------------------------------------- */
@@ -283,6 +112,8 @@ int
 consumer_start(struct consumer *c, struct err *err)
 {
 	c->refreshed_ns = os_mono_ns(c->target->os);
+	if (!consumer_has_end(c))
+		target_watch_topics(c->target);
 	if (consumer_resolve_ends(c, c->parts, c->part_count, err) == -1)
 		return -1;
 	c->started = true;
@@ -507,7 +338,7 @@ consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err
 		return 1;
 	if (c->member != NULL && timeout_ms > GROUP_WAIT_MS)
 		timeout_ms = GROUP_WAIT_MS;
-	if (fetch(c, any ? 0 : timeout_ms, err) == -1 || refresh(c, err) == -1)
+	if (fetch(c, any ? 0 : timeout_ms, err) == -1 || consumer_refresh(c, err) == -1)
 		return -1;
 	return 1;
 }

@@ -9,7 +9,8 @@
  *
  * A partition that the group takes away and gives back goes on where the group
  * has got to, whatever the range says. Without an end, partitions that are added
- * are read as well; with one they lie behind it.
+ * are read as well, and topics that are wanted; with one they lie behind it. They are
+ * found when the target hears of a change, or else within a second.
  */
 #ifndef CLIENT_CONSUMER_H
 #define CLIENT_CONSUMER_H
@@ -37,6 +38,9 @@ struct consumer_config {
 	const char *client_id;
 	enum target_isolation isolation;
 	bool skip_errors;     /* -E: tell damage through `damage` and go on */
+	/* Without an end: is this partition of a topic that was made after the start to
+	 * be read as well? NULL: none is. */
+	bool (*wants)(void *ctx, const char *topic, int32_t partition);
 	/* A record. Return 0 to go on, 1 to stop (the record counts as delivered),
 	 * -1 to stop without it. */
 	int (*record)(void *ctx, const struct consumed *where, const struct record *rec);

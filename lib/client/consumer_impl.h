@@ -29,7 +29,8 @@ struct part {
 struct ctopic {
 	char *name;
 	struct uuid id;
-	bool all; /* also partitions that are added later */
+	bool all;  /* also partitions that are added later */
+	bool late; /* it was not there at the start: config.wants says which partitions */
 };
 
 struct consumer {
@@ -49,6 +50,18 @@ struct consumer {
 	bool stopped; /* a callback said so */
 	bool started;
 };
+
+/* True if the ranges end: what is added after the start lies behind their ends. */
+bool consumer_has_end(const struct consumer *c);
+
+/* Adds a part. Also called while a fetch is under way, which has c->asked: that
+ * stays as it is. NULL: ERR_NOMEM. */
+struct part *part_add(struct consumer *c, struct ctopic *t, int32_t number, struct err *err);
+struct part *part_find(const struct consumer *c, const char *topic, int32_t partition);
+
+/* Takes in what was added to topics, and topics that were added, when it is time to
+ * look. UNKNOWN_TOPIC_OR_PARTITION if a topic was deleted. */
+int consumer_refresh(struct consumer *c, struct err *err);
 
 /* Resolves the ends of the ranges of parts[0..count): part->to. */
 int consumer_resolve_ends(struct consumer *c, struct part **parts, size_t count, struct err *err);

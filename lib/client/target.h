@@ -272,9 +272,11 @@ struct target_ops {
 	    const char *client_id, const char *const *topics, size_t topic_count,
 	    const struct target_member_events *events, struct err *err);
 	void (*group_released)(struct target_member *m, const char *topic, int32_t partition);
+	int (*group_add_topic)(struct target_member *m, const char *topic, struct err *err);
 	bool (*group_settled)(const struct target_member *m);
 	void (*group_leave)(struct target_member *m);
 	void (*admin)(struct target *t, struct admin_call *c);
+	void (*watch_topics)(struct target *t);
 	void (*free)(struct target *t);
 };
 
@@ -285,6 +287,7 @@ struct target {
 	int32_t node_id;          /* the broker's that answers */
 	size_t produce_calls_max; /* how many may be under way at once */
 	size_t batch_bytes;       /* a good batch size to fill when input does not block */
+	bool topics_changed;      /* see target_watch_topics; cleared by who looks */
 };
 
 static inline void
@@ -374,6 +377,14 @@ target_group_released(struct target *t, struct target_member *m, const char *top
 	t->ops->group_released(m, topic, partition);
 }
 
+/* The member wants to share in this topic too. */
+static inline int
+target_group_add_topic(struct target *t, struct target_member *m, const char *topic,
+    struct err *err)
+{
+	return t->ops->group_add_topic(m, topic, err);
+}
+
 /* True if the member holds exactly its share, as far as it knows: nothing is
  * still to come from another member. */
 static inline bool
@@ -392,6 +403,14 @@ static inline void
 target_admin(struct target *t, struct admin_call *c)
 {
 	t->ops->admin(t, c);
+}
+
+/* From now on t->topics_changed is set when topics may have been made, changed or
+ * deleted. A hint: it may come late or never, so whoever waits looks now and then. */
+static inline void
+target_watch_topics(struct target *t)
+{
+	t->ops->watch_topics(t);
 }
 
 static inline void

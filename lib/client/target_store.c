@@ -105,6 +105,8 @@ store_target_free(struct target *t)
 	os_timer_stop(t->os, &st->tell);
 	os_timer_stop(t->os, &st->sync_due);
 	os_timer_stop(t->os, &st->poll);
+	if (st->watches_topics)
+		os_watch_stop(t->os, &st->topics);
 	store_free(st->store);
 	free(st->sync_fds);
 	free(st->name);
@@ -124,9 +126,11 @@ static const struct target_ops store_target_ops = {
     .committed = store_target_committed,
     .group_join = store_target_group_join,
     .group_released = store_target_group_released,
+    .group_add_topic = store_target_group_add_topic,
     .group_settled = store_target_group_settled,
     .group_leave = store_target_group_leave,
     .admin = store_target_admin,
+    .watch_topics = store_target_watch_topics,
     .free = store_target_free,
 };
 

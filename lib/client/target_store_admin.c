@@ -148,6 +148,26 @@ store_target_metadata(struct target *t, struct metadata_call *c)
 	store_target_finish(st, &c->call, ret);
 }
 
+static void
+metadata_grew(struct os_watch *w)
+{
+	struct store_target *st = w->ctx;
+
+	st->target.topics_changed = true;
+}
+
+void
+store_target_watch_topics(struct target *t)
+{
+	struct store_target *st = store_target_of(t);
+
+	if (st->watches_topics)
+		return;
+	st->topics = (struct os_watch){.changed = metadata_grew, .ctx = st};
+	st->watches_topics = os_watch_start(t->os, &st->topics,
+	                         store_partition_dir(st->store, "__cluster_metadata", 0)) == 0;
+}
+
 /* --- topics ---------------------------------------------------------------- */
 
 static struct image_config *

@@ -156,6 +156,12 @@ store_target_group_released(struct target_member *m, const char *topic, int32_t 
 	membership_released(m->membership, topic, partition);
 }
 
+int
+store_target_group_add_topic(struct target_member *m, const char *topic, struct err *err)
+{
+	return membership_add_topic(m->membership, topic, err);
+}
+
 bool
 store_target_group_settled(const struct target_member *m)
 {

@@ -32,6 +32,9 @@ struct store_target {
 
 	struct fetch_call *fetches; /* that wait for data, linked through call.next */
 	struct os_timer poll;
+
+	struct os_watch topics; /* of the metadata log */
+	bool watches_topics;
 };
 
 static inline struct store_target *
@@ -68,11 +71,13 @@ struct target_member *store_target_group_join(struct target *t, const char *grou
     const char *client_id, const char *const *topics, size_t topic_count,
     const struct target_member_events *events, struct err *err);
 void store_target_group_released(struct target_member *m, const char *topic, int32_t partition);
+int store_target_group_add_topic(struct target_member *m, const char *topic, struct err *err);
 bool store_target_group_settled(const struct target_member *m);
 void store_target_group_leave(struct target_member *m);
 
 /* target_store_admin.c */
 void store_target_metadata(struct target *t, struct metadata_call *c);
+void store_target_watch_topics(struct target *t);
 void store_target_admin(struct target *t, struct admin_call *c);
 
 #endif

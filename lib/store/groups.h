@@ -91,6 +91,9 @@ struct membership;
 struct membership *membership_join(struct store *s, const char *group, const char *client_id,
     const char *const *topics, size_t topic_count, struct err *err);
 
+/* One topic more to share in. */
+int membership_add_topic(struct membership *m, const char *topic, struct err *err);
+
 /* Leaves: claims are let go; commits are the caller's affair, before. */
 void membership_leave(struct membership *m);
 

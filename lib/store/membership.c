@@ -23,13 +23,13 @@ struct claim {
 struct membership {
 	struct store *s;
 	char *group;  /* owned */
-	char *topics; /* owned: names, a NUL behind each */
-	const char **topic_list;
+	char **topic_list; /* owned, and so are the names */
 	size_t topic_count;
 	char id[UUID_TEXT_SIZE];
 	char file[GROUP_FILE_MAX]; /* the group's name in file names */
 	char path[STORE_PATH_MAX]; /* the member's file */
 	int fd;
+	int64_t size; /* of the file, as far as it is whole lines */
 	struct claim *claims;
 	size_t claim_count, claim_cap;
 	size_t waiting; /* wanted, and still held by others, at the last look */
@@ -208,6 +208,7 @@ make_file(struct membership *m, const char *client_id, struct err *err)
 	         os_write_at(os, m->fd, text.data, text.len, 0) == -1 ||
 	         os_rename(os, tmp, m->path) == -1)
 		ret = err_sys(err, errno, "%s", tmp);
+	m->size = (int64_t)text.len;
 	if (ret == -1 && m->fd != -1)
 		os_remove(os, tmp);
 	buf_release(&text);
@@ -215,23 +216,49 @@ make_file(struct membership *m, const char *client_id, struct err *err)
 }
 
 static int
-copy_topics(struct membership *m, const char *const *topics, size_t count)
+add_topic(struct membership *m, const char *topic, struct err *err)
 {
-	size_t size = 1, at = 0;
+	char **more = realloc(m->topic_list, (m->topic_count + 1) * sizeof(*more));
+	char *name = strdup(topic);
 
-	for (size_t i = 0; i < count; i++)
-		size += strlen(topics[i]) + 1;
-	m->topics = malloc(size);
-	m->topic_list = calloc(count + 1, sizeof(*m->topic_list));
-	if (m->topics == NULL || m->topic_list == NULL)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		m->topic_list[i] = m->topics + at;
-		memcpy(m->topics + at, topics[i], strlen(topics[i]) + 1);
-		at += strlen(topics[i]) + 1;
+	if (more != NULL)
+		m->topic_list = more;
+	if (more == NULL || name == NULL) {
+		free(name);
+		return err_nomem(err);
 	}
-	m->topic_count = count;
+	m->topic_list[m->topic_count++] = name;
 	return 0;
+}
+
+static int
+add_topics(struct membership *m, const char *const *topics, size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (add_topic(m, topics[i], err) == -1)
+			return -1;
+	return 0;
+}
+
+/* A line more in the member's file: whoever reads half of it takes it for none. */
+int
+membership_add_topic(struct membership *m, const char *topic, struct err *err)
+{
+	struct buf line = BUF_INIT;
+	int ret = 0;
+
+	put_line(&line, topic);
+	if (line.failed)
+		ret = err_nomem(err);
+	else if (os_write_at(m->s->os, m->fd, line.data, line.len, m->size) == -1)
+		ret = err_sys(err, errno, "%s", m->path);
+	else
+		ret = add_topic(m, topic, err);
+	if (ret == 0)
+		m->size += (int64_t)line.len;
+	m->changed = true;
+	buf_release(&line);
+	return ret;
 }
 
 static void
@@ -283,12 +310,10 @@ membership_join(struct store *s, const char *group, const char *client_id,
 	m->fd = -1;
 	m->group = strdup(group);
 	m->changed = true;
-	if (m->group == NULL || copy_topics(m, topics, topic_count) == -1) {
+	if (m->group == NULL)
 		err_nomem(err);
-		membership_leave(m);
-		return NULL;
-	}
-	if (join(m, client_id != NULL ? client_id : "", err) == -1) {
+	if (m->group == NULL || add_topics(m, topics, topic_count, err) == -1 ||
+	    join(m, client_id != NULL ? client_id : "", err) == -1) {
 		membership_leave(m);
 		return NULL;
 	}
@@ -314,7 +339,8 @@ membership_leave(struct membership *m)
 	group_members_release(&m->members);
 	free(m->claims);
 	free(m->group);
-	free(m->topics);
+	for (size_t i = 0; i < m->topic_count; i++)
+		free(m->topic_list[i]);
 	free(m->topic_list);
 	free(m);
 }
