@@ -106,15 +106,21 @@ mlog_segment_of(const struct mlog *log, int64_t offset)
 	return low > 0 ? low - 1 : 0;
 }
 
+/* Is there a .log of that base? Names are sorted, a plain .log first. */
 static bool
 has_log(const struct segment_names *names, int64_t base)
 {
-	for (size_t i = 0; i < names->count; i++) {
-		const struct segment_name *n = &names->names[i];
-		if (n->base == base && n->kind == SEGMENT_LOG && n->state == SEGMENT_PLAIN)
-			return true;
+	size_t low = 0, high = names->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (names->names[mid].base < base)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	return false;
+	return low < names->count && names->names[low].base == base &&
+	    names->names[low].kind == SEGMENT_LOG && names->names[low].state == SEGMENT_PLAIN;
 }
 
 static int
@@ -133,7 +139,10 @@ take_names(struct mlog *log, const struct segment_names *names, struct err *err)
 			last_log = n->base;
 			if (mlog_push_segment(log, n->base, err) == -1)
 				return -1;
-		} else if (n->base != last_log && !has_log(names, n->base)) {
+		} else if (n->base == last_log) {
+			if (n->kind == SEGMENT_INDEX)
+				mlog_active(log)->has_index = true;
+		} else {
 			/* It belongs to nothing (Kafka removes it too). */
 			if (segment_name_remove(log->os, log->dir, n, err) == -1)
 				return -1;

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "log/mlog_impl.h"
+#include "log/times.h"
 
 /* --- rolling -------------------------------------------------------------------- */
 
@@ -132,7 +133,7 @@ int
 mlog_roll_at(struct mlog *log, int64_t base, struct err *err)
 {
 	struct segment *old = mlog_active(log);
-	int64_t synced = log->tail.synced_offset;
+	int64_t synced = log->tail.synced_offset, newest = log->tail.max_timestamp;
 	bool producers;
 
 	if (base == log->tail.segment_base)
@@ -154,6 +155,7 @@ mlog_roll_at(struct mlog *log, int64_t base, struct err *err)
 	segment_begin_tail(&log->tail, base);
 	log->tail.synced_offset = synced;
 	log->tail.producers = producers;
+	times_add(log, newest);
 	return 0;
 }
 

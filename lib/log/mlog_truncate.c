@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "log/mlog_impl.h"
+#include "log/times.h"
 
 static int
 remove_segment(struct mlog *log, size_t i, struct err *err)
@@ -69,6 +70,8 @@ truncate_at(struct mlog *log, int64_t offset, struct err *err)
 	struct mlog_tail t;
 	struct segment *s;
 
+	if (times_cut(log->os, log->dir, offset, err) == -1)
+		return -1;
 	while (log->segment_count > at + 1) {
 		if (remove_segment(log, log->segment_count - 1, err) == -1)
 			return -1;
@@ -115,6 +118,8 @@ mlog_truncate(struct mlog *log, int64_t offset, struct err *err)
 static int
 restart_at(struct mlog *log, int64_t offset, struct err *err)
 {
+	if (times_cut(log->os, log->dir, -1, err) == -1)
+		return -1;
 	/* From the end, so that a kill in between leaves a log without holes. */
 	while (log->segment_count > 0) {
 		if (remove_segment(log, log->segment_count - 1, err) == -1)

@@ -8,13 +8,11 @@
 
 #include "log/reader_impl.h"
 
-#define LOOK_AGAIN_MAX 64 /* times that names may vanish in a row */
-#define POLLS_PER_LIST 16 /* idle polls between two looks at the whole directory */
-
 struct reader *
 reader_open(struct os *os, const char *dir, int64_t start_offset, struct err *err)
 {
 	struct reader *r = calloc(1, sizeof(*r));
+	struct os_stat st;
 
 	if (r == NULL || (r->dir = strdup(dir)) == NULL) {
 		free(r);
@@ -27,7 +25,10 @@ reader_open(struct os *os, const char *dir, int64_t start_offset, struct err *er
 	r->end_base = r->bound_base = -1;
 	view_init(&r->view, os, r->dir);
 	producers_init(&r->producers);
-	if (reader_list(r, err) == -1) {
+	/* It is listed when it is first read from. */
+	r->stale = true;
+	if (os_stat_path(os, dir, &st) == -1) {
+		err_sys(err, errno, "%s", dir);
 		reader_free(r);
 		return NULL;
 	}
@@ -41,7 +42,7 @@ reader_free(struct reader *r)
 		return;
 	reader_free(r->replay);
 	view_release(&r->view);
-	segment_names_release(&r->names);
+	free(r->names.names);
 	producers_release(&r->producers);
 	free(r->aborted);
 	free(r->dir);
@@ -49,58 +50,6 @@ reader_free(struct reader *r)
 }
 
 /* --- segments --------------------------------------------------------------------- */
-
-int
-reader_list(struct reader *r, struct err *err)
-{
-	struct segment_names *list = &r->names;
-	size_t kept = 0;
-
-	if (segment_names_read(list, r->os, r->dir, err) == -1)
-		return -1;
-	for (size_t i = 0; i < list->count; i++) {
-		const struct segment_name *n = &list->names[i];
-		if (n->kind != SEGMENT_LOG || (n->state != SEGMENT_PLAIN && n->state != SEGMENT_SWAP))
-			continue;
-		if (kept > 0 && list->names[kept - 1].base == n->base)
-			continue;
-		list->names[kept++] = *n;
-	}
-	list->count = kept;
-	r->listed = kept;
-	for (size_t i = 0; i < kept; i++)
-		r->listed = (r->listed ^ (uint64_t)list->names[i].base) * 0x100000001b3;
-	return 0;
-}
-
-int
-reader_list_again(struct reader *r, struct err *err)
-{
-	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
-		uint64_t before = r->listed;
-
-		if (reader_list(r, err) == -1)
-			return -1;
-		if (r->listed == before)
-			break;
-	}
-	return 0;
-}
-
-size_t
-reader_floor(const struct reader *r, int64_t offset)
-{
-	size_t low = 0, high = r->names.count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (r->names.names[mid].base <= offset)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low > 0 ? low - 1 : 0;
-}
 
 /* Opens segment number `i` and stands before r->offset. 1, or -1. */
 static int
@@ -117,7 +66,7 @@ static int
 open_current(struct reader *r, struct err *err)
 {
 	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
-		if (reader_list(r, err) == -1)
+		if (reader_names(r, err) == -1)
 			return -1;
 		if (r->names.count > 0 && r->names.names[0].base > r->offset &&
 		    reader_list_again(r, err) == -1)
@@ -128,6 +77,7 @@ open_current(struct reader *r, struct err *err)
 			return 1;
 		if (err->code != ERR_AGAIN)
 			return -1;
+		r->stale = true;
 	}
 	return -1;
 }
@@ -180,10 +130,16 @@ following(const struct reader *r)
 	return i;
 }
 
-/* Lists the directory and says which segment to read after the open one. */
+/* Says which segment to read after the open one. As long as the one known to
+ * follow goes on where this one ends nothing is listed; with `anew` always. */
 static int
-list_following(struct reader *r, size_t *next, struct err *err)
+list_following(struct reader *r, bool anew, size_t *next, struct err *err)
 {
+	if (!anew && !r->stale) {
+		*next = following(r);
+		if (*next < r->names.count && r->names.names[*next].base <= r->view.expected)
+			return 0;
+	}
 	if (reader_list(r, err) == -1)
 		return -1;
 	*next = following(r);
@@ -238,6 +194,7 @@ go_to(struct reader *r, size_t i, struct err *err)
 		return 1;
 	if (err->code != ERR_AGAIN)
 		return -1;
+	r->stale = true;
 	return open_current(r, err) == -1 ? -1 : 1;
 }
 
@@ -251,7 +208,7 @@ at_end(struct reader *r, struct err *err)
 	scan_forget(&r->view.scan);
 	if (still_the_end(r))
 		return 0;
-	if (list_following(r, &next, err) == -1)
+	if (list_following(r, false, &next, err) == -1)
 		return -1;
 	/* Looked at after the list: what was written before a roll is seen. */
 	size = file_size(r);
@@ -260,6 +217,7 @@ at_end(struct reader *r, struct err *err)
 	if (next < r->names.count)
 		return go_to(r, next, err);
 	mark_end(r, size);
+	r->stale = r->stale || size < r->view.scan.position;
 	if (size < r->view.scan.position)
 		return open_current(r, err) == -1 ? -1 : 0;
 	return 0;
@@ -315,7 +273,7 @@ bad_to_the_end(struct reader *r, int64_t size, const char *why, struct err *err)
 	size_t next;
 	int said = 0;
 
-	if (list_following(r, &next, err) == -1)
+	if (list_following(r, true, &next, err) == -1)
 		return -1;
 	if (!is_still_bad(r, position) || file_size(r) != size)
 		return 1;
@@ -452,71 +410,4 @@ reader_position(const struct reader *r, int64_t *segment_base, int64_t *position
 {
 	*segment_base = r->last_base;
 	*position = r->last_position;
-}
-
-/* --- bounds --------------------------------------------------------------------------- */
-
-/* Goes on from where the end was last time, or from the last index entry. */
-static int
-walk_to_end(struct reader *r, struct view *v, int64_t *end, struct err *err)
-{
-	struct os_stat st;
-	struct batch b;
-	int got;
-
-	if (v->base == r->bound_base && os_stat(r->os, v->fd, &st) == 0 &&
-	    st.size >= r->bound_position) {
-		scan_move(&v->scan, r->bound_position);
-		v->expected = r->bound_end;
-	} else if (view_seek(v, INT64_MAX, err) == -1) {
-		return -1;
-	}
-	r->bound_position = v->scan.position;
-	while ((got = view_next_good(v, &b, err)) == 1)
-		r->bound_position = v->scan.position;
-	if (got == -1)
-		return -1;
-	r->bound_base = v->base;
-	*end = r->bound_end = v->expected;
-	/* What rotted at the end was there: whoever reads up to it is told. */
-	if (r->synced_offset > *end && os_stat(r->os, v->fd, &st) == 0 &&
-	    st.size > r->bound_position)
-		*end = r->synced_offset;
-	return 0;
-}
-
-void
-reader_synced(struct reader *r, int64_t offset)
-{
-	r->synced_offset = offset;
-}
-
-int
-reader_bounds(struct reader *r, int64_t *start, int64_t *end, struct err *err)
-{
-	struct view v;
-	int got = -1;
-
-	*start = *end = r->start_offset;
-	view_init(&v, r->os, r->dir);
-	for (int i = 0; got == -1 && i < LOOK_AGAIN_MAX; i++) {
-		if (reader_list(r, err) == -1 || (r->names.count > 0 &&
-		    r->names.names[0].base > *start && reader_list_again(r, err) == -1))
-			break;
-		got = 0;
-		if (r->names.count == 0)
-			break;
-		got = view_open(&v, r->names.names[r->names.count - 1].base, err);
-		if (got == -1 && err->code != ERR_AGAIN)
-			break;
-	}
-	if (got == 0 && r->names.count > 0) {
-		if (r->names.names[0].base > *start)
-			*start = r->names.names[0].base;
-		got = walk_to_end(r, &v, end, err);
-		if (*end < *start)
-			*end = *start;
-	}
-	view_release(&v);
-	return got;
 }

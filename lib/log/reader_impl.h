@@ -17,12 +17,24 @@ struct view {
 	int64_t expected; /* offset that follows what was read */
 };
 
+/* What a listing shows of a segment. */
+struct reader_name {
+	int64_t base;
+	bool has_txns; /* there is a .txnindex */
+};
+
+struct reader_names {
+	struct reader_name *names;
+	size_t count, cap;
+};
+
 struct reader {
 	struct os *os;
 	char *dir;
 	int64_t start_offset;
-	struct segment_names names; /* as last listed; only those of segments */
-	uint64_t listed;            /* a digest of them */
+	struct reader_names names; /* the segments, as last listed, sorted by base */
+	uint64_t listed;           /* a digest of them */
+	bool stale;                /* they are to be listed before they are used */
 	struct view view;
 	int64_t synced_offset; /* all below was durable, so whole, once */
 	int64_t offset; /* the next batch to give ends above it */
@@ -35,6 +47,8 @@ struct reader {
 	struct reader_damage damage;
 	/* Where reader_bounds looked last. */
 	int64_t bound_base, bound_position, bound_end;
+	uint64_t bound_inode;
+	unsigned bound_polls;
 	/* Transactions, once asked for. */
 	struct reader *replay;
 	int64_t plain_offset; /* no producer below it that matters; -1: not known */
@@ -44,8 +58,20 @@ struct reader {
 	size_t aborted_count, aborted_cap;
 };
 
-/* Lists the directory's segments into r->names. */
+#define LOOK_AGAIN_MAX 64 /* times that names may vanish in a row */
+#define POLLS_PER_LIST 16 /* idle polls between two looks at the whole directory */
+
+/* Lists the directory's segments into r->names. A listing costs as much as there
+ * are segments: it is kept until a name of it has vanished, or what is sought is
+ * not in it, and then made again. What it does not show yet is found when the last
+ * segment that it does show is at its end. */
 int reader_list(struct reader *r, struct err *err);
+
+/* The same, unless there is a listing that may be used. */
+int reader_names(struct reader *r, struct err *err);
+
+/* Hands over a listing to a reader of the same directory. */
+int reader_names_copy(struct reader *to, const struct reader *from, struct err *err);
 
 /* A listing may miss a name that is being renamed. Where one that was just made
  * shows a gap, it is made again until two agree. */

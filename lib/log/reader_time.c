@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "log/reader_impl.h"
+#include "log/times.h"
 
 /* Is the newest entry of a segment's time index true? Then nothing before the
  * last indexed batch is newer. */
@@ -169,28 +170,50 @@ search_segment(struct reader *r, struct view *v, int64_t timestamp, int64_t *off
 	return got;
 }
 
+/* Looks through the known segments from the one that holds `from` on. 1, 0; -1, with
+ * ERR_AGAIN if one is gone. */
+static int
+search_from(struct reader *r, struct view *v, int64_t from, int64_t timestamp, int64_t *offset,
+    int64_t *found, struct err *err)
+{
+	int got = 0;
+
+	if (r->names.count == 0)
+		return 0;
+	for (size_t i = reader_floor(r, from); got == 0 && i < r->names.count; i++) {
+		got = view_open(v, r->names.names[i].base, err);
+		if (got == 0)
+			got = search_segment(r, v, timestamp, offset, found, err);
+	}
+	return got;
+}
+
 int
 reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
     int64_t *found_timestamp, struct err *err)
 {
+	int64_t from = times_before(r->os, r->dir, timestamp);
+	bool anew = false, whole = false;
 	struct view v;
 	int got = 0;
 
 	*offset = *found_timestamp = -1;
-	if (reader_list(r, err) == -1)
-		return -1;
+	if (from < r->start_offset)
+		from = r->start_offset;
 	view_init(&v, r->os, r->dir);
-	for (size_t i = r->names.count > 0 ? reader_floor(r, r->start_offset) : 0;
-	    got == 0 && i < r->names.count; i++) {
-		got = view_open(&v, r->names.names[i].base, err);
-		if (got == -1 && err->code == ERR_AGAIN) {
-			/* Deleted or merged meanwhile: begin again. */
-			got = reader_list(r, err);
-			i = (size_t)-1;
-			continue;
-		}
-		if (got == 0)
-			got = search_segment(r, &v, timestamp, offset, found_timestamp, err);
+	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
+		bool fresh = anew || r->stale;
+		uint64_t before = r->listed;
+
+		got = anew ? reader_list(r, err) : reader_names(r, err);
+		/* What is there now was looked through. */
+		if (got == -1 || (whole && r->listed == before))
+			break;
+		got = search_from(r, &v, from, timestamp, offset, found_timestamp, err);
+		whole = got == 0;
+		if (got == 1 || (got == -1 && err->code != ERR_AGAIN) || (whole && fresh))
+			break;
+		anew = true;
 	}
 	view_release(&v);
 	return got == -1 ? -1 : 0;

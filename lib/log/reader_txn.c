@@ -35,11 +35,20 @@ begin_replay(struct reader *r, int64_t end, struct err *err)
 		return -1;
 	if (from == -1)
 		from = 0;
+	/* What ends below `from` was in a .txnindex before a snapshot could say so: a
+	 * listing from before that would not show it. */
+	if (from != r->plain_offset && reader_list(r, err) == -1)
+		return -1;
 	reader_free(r->replay);
 	r->replay = reader_open(r->os, r->dir, from, err);
 	if (r->replay == NULL)
 		return -1;
 	r->replay->headers_only = true;
+	if (reader_names_copy(r->replay, r, err) == -1) {
+		reader_free(r->replay);
+		r->replay = NULL;
+		return -1;
+	}
 	r->replay_from = from;
 	r->aborted_count = 0;
 	return 0;
@@ -78,6 +87,7 @@ void
 reader_without_producers(struct reader *r, int64_t offset)
 {
 	r->plain_offset = offset;
+	r->stale = true;
 }
 
 int
@@ -137,8 +147,11 @@ collect(struct reader *r, int64_t from, int64_t to, struct aborted_txn **list, s
 	int done = 0;
 
 	for (size_t i = r->names.count > 0 ? reader_floor(r, from) : 0;
-	    done == 0 && i < r->names.count && r->names.names[i].base < r->replay_from; i++)
-		done = read_txnindex(r, r->names.names[i].base, from, to, list, count, cap, err);
+	    done == 0 && i < r->names.count && r->names.names[i].base < r->replay_from; i++) {
+		if (r->names.names[i].has_txns)
+			done = read_txnindex(r, r->names.names[i].base, from, to, list, count, cap,
+			    err);
+	}
 	if (done != 0)
 		return done == 1 ? 0 : -1;
 	for (size_t i = 0; i < r->aborted_count; i++) {

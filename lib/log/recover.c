@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "log/mlog_impl.h"
+#include "log/times.h"
 
 struct recovery {
 	struct mlog *log;
@@ -252,37 +253,21 @@ mlog_verify(struct mlog *log, size_t at, int64_t recovery_point, struct err *err
 
 /* --- the whole of it --------------------------------------------------------------- */
 
-/* Below the recovery point indexes were durable with their log; one that is
- * missing or makes no sense is made anew. */
+/* Below the recovery point indexes were durable with their log. One that is missing
+ * is made anew; the others are not opened, for a log may have thousands: whoever
+ * uses an entry proves it, and goes without if it is not true. */
 static int
-check_indexes(struct mlog *log, size_t i, struct err *err)
+make_indexes(struct mlog *log, size_t i, struct err *err)
 {
-	struct segment *s = log->segments[i];
 	struct segment_rebuilt rebuilt;
-	struct oindex ix;
-	char path[LOG_PATH_MAX];
-	bool sound = false;
+	int64_t base = log->segments[i]->base;
 
-	if (segment_stat(s, err) == -1)
-		return -1;
-	segment_path(path, log->dir, s->base, segment_suffix(SEGMENT_INDEX));
-	if (oindex_open(&ix, log->os, path, s->base, false, err) == 0) {
-		sound = ix.last.position < s->size && ix.last.offset >= s->base &&
-		    ix.last.offset < mlog_segment_end(log, i) &&
-		    (ix.file.count > 0 || s->size <= 2 * (log->config.index_interval_bytes +
-		    log->config.max_message_bytes));
-		oindex_close(&ix);
-	} else if (err->code == ERR_IO) {
-		return -1;
-	}
-	if (sound)
-		return 0;
-	if (segment_rebuild(log->os, log->dir, s->base, log->config.index_interval_bytes, NULL,
-	    false, &rebuilt, err) == -1)
+	if (segment_rebuild(log->os, log->dir, base, log->config.index_interval_bytes, NULL, false,
+	    &rebuilt, err) == -1)
 		return -1;
 	if (rebuilt.changed)
 		os_note(log->os, OS_WARN, "%s/%020lld.index: rebuilt from the log",
-		    segment_dir_name(log->dir), (long long)s->base);
+		    segment_dir_name(log->dir), (long long)base);
 	return 0;
 }
 
@@ -338,7 +323,7 @@ mlog_recover(struct mlog *log, int64_t recovery_point, int64_t start_offset, str
 	size_t at = mlog_segment_of(log, recovery_point);
 
 	for (size_t i = 0; i < at; i++) {
-		if (check_indexes(log, i, err) == -1)
+		if (!log->segments[i]->has_index && make_indexes(log, i, err) == -1)
 			return -1;
 	}
 	segment_begin_tail(&log->tail, log->segments[at]->base);
@@ -354,5 +339,7 @@ mlog_recover(struct mlog *log, int64_t recovery_point, int64_t start_offset, str
 	log->start_offset = log->segments[0]->base;
 	if (start_offset > log->start_offset)
 		log->start_offset = start_offset;
+	if (times_cut(log->os, log->dir, log->tail.end_offset, err) == -1)
+		return -1;
 	return settle_epochs(log, err);
 }

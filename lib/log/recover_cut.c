@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log/mlog_impl.h"
+#include "log/times.h"
 
 #define COPY_BLOCK (256 << 10)
 #define CUT_FILES_MAX 1000
@@ -157,6 +158,8 @@ mlog_cut(struct mlog *log, size_t at, int64_t position, int64_t offset, bool goo
 		kept = good == 1;
 	}
 	if (kept && gone > 0 && keep_bytes(log, s, position, err) == -1)
+		return -1;
+	if (times_cut(log->os, log->dir, offset, err) == -1)
 		return -1;
 	while (log->segment_count > at + 1) {
 		if (drop_later(log, log->segment_count - 1, err) == -1)

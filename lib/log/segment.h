@@ -149,6 +149,7 @@ struct segment {
 	int txn_fd;
 	struct oindex *offsets; /* NULL: not open */
 	struct tindex *times;
+	bool has_index; /* its .index was there when the directory was listed */
 	bool unsynced; /* a finished segment that may hold bytes that are not durable */
 	bool lent;     /* its descriptors are in somebody's sync: they stay open */
 	struct segment *next; /* of those that left the log while they were lent */

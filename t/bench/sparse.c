@@ -6,7 +6,7 @@
  * its value is a hole of zeros, and its checksum is right, so that every tool
  * takes it for what it seems to be. On disk it costs one block. Offset n has the
  * timestamp FIRST_MS + 100 n. Indexes and producer snapshots are as a broker
- * with the default configuration would have left them.
+ * with the default configuration would have left them, and mq.times as mq would.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -192,6 +192,27 @@ segment(const char *dir, long long base, long long count, long long first_ms,
 	buf_release(&times);
 }
 
+/* mq.times: for each finished segment its end and its last timestamp. */
+static void
+times(const char *dir, long long count, long long first_ms)
+{
+	char path[4096], line[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/mq.times", dir);
+	f = fopen(path, "we");
+	if (f == NULL)
+		fail(path);
+	for (long long end = SEGMENT_BATCHES; end < count; end += SEGMENT_BATCHES) {
+		int len = snprintf(line, sizeof(line), "%20lld %20lld %10d ", end,
+		    first_ms + (end - 1) * STEP_MS, 0);
+
+		fprintf(f, "%s%08x\n", line, crc32c(0, line, (size_t)len));
+	}
+	if (fclose(f) != 0)
+		fail(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -209,6 +230,7 @@ main(int argc, char **argv)
 	for (long long base = 0; base < count; base += SEGMENT_BATCHES)
 		segment(argv[1], base,
 		    count - base < SEGMENT_BATCHES ? count - base : SEGMENT_BATCHES, first_ms, &hole);
+	times(argv[1], count, first_ms);
 	printf("%lld\n", count);
 	return 0;
 }

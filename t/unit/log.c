@@ -224,7 +224,7 @@ test_on_the_machine(void)
 	static const char *const names[] = {"00000000000000000000.log", "00000000000000000000.index",
 	    "00000000000000000000.timeindex", "00000000000000000010.log",
 	    "00000000000000000010.index", "00000000000000000010.timeindex",
-	    "00000000000000000010.snapshot", "leader-epoch-checkpoint"};
+	    "00000000000000000010.snapshot", "leader-epoch-checkpoint", "mq.times"};
 	struct world w = {0};
 	struct mlog_tail tail;
 	struct reader *r;
@@ -255,7 +255,7 @@ test_on_the_machine(void)
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
 		gone += os_remove(w.os, path) == 0;
 	}
-	ok(gone == 8 && os_rmdir(w.os, dir) == 0, "it is these eight files, and no other");
+	ok(gone == 9 && os_rmdir(w.os, dir) == 0, "it is these nine files, and no other");
 	os_free(w.os);
 }
 

@@ -1,0 +1,41 @@
+/*
+ * times: which part of a log is older than a time, without a look at every segment.
+ *
+ * PARTITION/mq.times is a hint of ours, which may be deleted at any time: a line
+ * for each finished segment, in order,
+ *
+ *	END NEWEST EPOCH CRC32C
+ *
+ * padded to TIMES_LINE bytes: no record below offset END has a timestamp above
+ * NEWEST (-1: none has one); EPOCH is the newest leader epoch then. The writer adds
+ * a line when it rolls, and removes the file when it cuts the log below an END.
+ *
+ * Invariants
+ *  1. END rises and NEWEST does not fall from line to line, although records'
+ *     timestamps need not ascend: a time is found by a binary search.
+ *  2. What removes records (retention, compaction) leaves every line true. A
+ *     broker that cuts the log and goes on writes in a new epoch, which begins
+ *     below the END of the lines that are true no more.
+ *  3. A line with a wrong checksum, and what follows it, counts for nothing.
+ */
+#ifndef LOG_TIMES_H
+#define LOG_TIMES_H
+
+#include "log/mlog.h"
+
+#define TIMES_FILE "mq.times"
+#define TIMES_LINE 62 /* bytes */
+
+/* An offset below which no record has a timestamp at or after `timestamp`; 0 if no
+ * more is known. */
+int64_t times_before(struct os *os, const char *dir, int64_t timestamp);
+
+/* The log has just rolled: the segment before the active one is finished, and its
+ * largest timestamp is `newest`. Where lines are missing they are made first, from
+ * the segments' time indexes. What fails is left out. */
+void times_add(struct mlog *log, int64_t newest);
+
+/* The log is about to end at `offset`. */
+int times_cut(struct os *os, const char *dir, int64_t offset, struct err *err);
+
+#endif

@@ -1,0 +1,381 @@
+/* Tests of what a log of many segments costs, and that what saves it (one listing
+ * of the directory, mq.times) is never believed too long. */
+#include "log_test.h"
+
+#include "log/segment.h"
+#include "log/times.h"
+
+#define TIMES DIR_OF_LOG "/" TIMES_FILE
+
+static struct reader *
+open_reader(struct world *w)
+{
+	return reader_open(w->os, DIR_OF_LOG, 0, &w->err);
+}
+
+static int
+drain(struct world *w, struct reader *r)
+{
+	struct batch b;
+	int n = 0, got;
+
+	while ((got = reader_next(r, &b, &w->err)) == 1)
+		n++;
+	return got == -1 ? -1 : n;
+}
+
+/* A log of `n` batches of two records, three batches a segment. */
+static void
+many(struct world *w, int n)
+{
+	world_init(w);
+	w->config.segment_bytes = 600;
+	world_recover(w, 0);
+	append_many(w, n, 200);
+}
+
+static void
+append_at(struct world *w, int64_t ms)
+{
+	append_made(w, make_sized(2, 200, T0 + ms), 0);
+}
+
+static int64_t
+offset_for(struct world *w, struct reader *r, int64_t ms)
+{
+	int64_t offset, found;
+
+	return reader_offset_for_time(r, T0 + ms, &offset, &found, &w->err) == -1 ? -2 : offset;
+}
+
+/* --- what it costs ------------------------------------------------------------- */
+
+struct cost {
+	uint64_t calls, lists;
+};
+
+/* A seek by offset and one by time, into the middle of a log of `n` batches. */
+static void
+seek_costs(int n, struct cost *by_offset, struct cost *by_time)
+{
+	struct world w;
+	struct os *fault;
+	struct reader *r;
+	struct batch b;
+	struct aborted_txn *list;
+	size_t count;
+	int64_t start, end;
+
+	many(&w, n);
+	fault = fault_new(sim_os_new(w.disk, 5));
+	r = reader_open(fault, DIR_OF_LOG, 0, &w.err);
+	reader_without_producers(r, 2 * n);
+	reader_bounds(r, &start, &end, &w.err);
+	reader_aborted(r, n, end, &list, &count, &w.err);
+	free(list);
+	reader_seek(r, n, &w.err);
+	reader_next(r, &b, &w.err);
+	*by_offset = (struct cost){fault_count(fault, FAULT_ALL), fault_count(fault, FAULT_LIST)};
+	is_int(offset_for(&w, r, n), n, "of %d batches: a time leads to its record", n);
+	*by_time = (struct cost){fault_count(fault, FAULT_ALL) - by_offset->calls,
+	    fault_count(fault, FAULT_LIST) - by_offset->lists};
+	reader_free(r);
+	os_free(fault);
+	world_release(&w);
+}
+
+static void
+test_seeks(void)
+{
+	struct cost few[2], lots[2];
+
+	seek_costs(12, &few[0], &few[1]);
+	seek_costs(1200, &lots[0], &lots[1]);
+	ok(lots[0].calls <= few[0].calls + 2, "a seek makes no more calls among 400 segments (%d) "
+	    "than among 4 (%d)", (int)lots[0].calls, (int)few[0].calls);
+	is_int((intmax_t)lots[0].lists, 1, "and lists the directory once");
+	ok(lots[1].calls <= few[1].calls + 8, "a seek by time makes a few more (%d, %d): log 2",
+	    (int)lots[1].calls, (int)few[1].calls);
+	is_int((intmax_t)lots[1].lists, 0, "and lists nothing again");
+}
+
+static uint64_t
+recovery_calls(int n)
+{
+	struct mlog_open_args args = {.how = MLOG_RECOVER, .recovery_point = 2 * n};
+	struct world w;
+	struct mlog log;
+	struct os *fault;
+	uint64_t calls;
+
+	many(&w, n);
+	mlog_sync(&w.log, &w.err);
+	world_close(&w);
+	fault = fault_new(sim_os_new(w.disk, 5));
+	if (mlog_open(&log, fault, DIR_OF_LOG, &w.config, &args, &w.err) == 0)
+		mlog_release(&log);
+	calls = fault_count(fault, FAULT_ALL);
+	os_free(fault);
+	world_release(&w);
+	return calls;
+}
+
+static void
+test_recovery(void)
+{
+	int few = (int)recovery_calls(12), lots = (int)recovery_calls(1200);
+
+	ok(lots <= few, "recovery looks at no segment below its point: %d calls of 4, %d of 400", few,
+	    lots);
+}
+
+/* --- one listing ----------------------------------------------------------------- */
+
+static void
+test_listing_grows_old(void)
+{
+	struct world w;
+	struct reader *r;
+	struct batch b;
+	int64_t start, end;
+
+	many(&w, 9);
+	r = open_reader(&w);
+	reader_bounds(r, &start, &end, &w.err);
+	append_many(&w, 20, 200);
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && end == 58, "the end follows over rolls");
+	append_many(&w, 20, 200);
+	reader_seek(r, 90, &w.err);
+	ok(reader_next(r, &b, &w.err) == 1 && b.base_offset == 90,
+	    "an offset in a segment that was made since is found");
+	append_at(&w, 5000);
+	append_many(&w, 5, 200);
+	is_int(offset_for(&w, r, 5000), 98, "so is a time");
+	mlog_set_start(&w.log, 80, &w.err);
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && start == 78, "the start follows a deletion");
+	reader_seek(r, 0, &w.err);
+	ok(reader_next(r, &b, &w.err) == 1 && b.base_offset == 78,
+	    "an offset in a segment that was deleted gives the first there is");
+	mlog_restart_at(&w.log, 500, &w.err);
+	append_many(&w, 1, 200);
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && start == 500 && end == 502,
+	    "a log that was begun anew is seen");
+	reader_free(r);
+	world_release(&w);
+}
+
+/* Segment `base` becomes part of the one in front of it, `into`. */
+static void
+merge(struct world *w, int64_t into, int64_t base)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	char path[128], to[128];
+
+	path_of(path, base, ".log");
+	sim_read(w->disk, path, &b);
+	os_remove(w->os, path);
+	path_of(to, into, ".log");
+	sim_read(w->disk, to, &a);
+	buf_put(&a, b.data, b.len);
+	path_of(path, into, ".log.swap");
+	sim_write(w->disk, path, a.data, a.len);
+	os_rename(w->os, path, to);
+	path_of(path, into, ".index");
+	os_remove(w->os, path);
+	buf_release(&a);
+	buf_release(&b);
+}
+
+static void
+test_listing_compacted(void)
+{
+	struct buf bytes = BUF_INIT;
+	struct world w;
+	struct reader *r;
+	struct batch b;
+	int64_t start, end;
+
+	many(&w, 12);
+	r = open_reader(&w);
+	reader_bounds(r, &start, &end, &w.err);
+	merge(&w, 6, 12);
+	reader_seek(r, 14, &w.err);
+	ok(reader_next(r, &b, &w.err) == 1 && b.base_offset == 14,
+	    "an offset in a segment that was merged is found in the other");
+	is_int(offset_for(&w, r, 13), 14, "so is its time");
+	is_int(drain(&w, r), 4, "and what follows comes once");
+	/* The last segment that is known loses its last batch when it is finished: at
+	 * its new end no segment begins. */
+	append_many(&w, 3, 200);
+	reader_bounds(r, &start, &end, &w.err);
+	is_int(end, 30, "the end is that of the last segment");
+	append_many(&w, 1, 200);
+	sim_read(w.disk, DIR_OF_LOG "/00000000000000000024.log", &bytes);
+	sim_write(w.disk, DIR_OF_LOG "/00000000000000000024.log.swap", bytes.data, 400);
+	os_rename(w.os, DIR_OF_LOG "/00000000000000000024.log.swap",
+	    DIR_OF_LOG "/00000000000000000024.log");
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && end == 32,
+	    "the end is seen behind one that was replaced since");
+	buf_release(&bytes);
+	reader_free(r);
+	world_release(&w);
+}
+
+/* --- mq.times ---------------------------------------------------------------------- */
+
+static const int64_t jumbled[] = {0, 50, 10, 400, 30, 400, 500, 90, 1000, 20, 70, 600, 5, 1, 2,
+    1500, 3, 4, 900, 800, 700};
+#define JUMBLED (int)(sizeof(jumbled) / sizeof(jumbled[0]))
+
+/* How many times of all lead elsewhere than to the first record of that time or a
+ * later one, from offset `first` on. */
+static int
+wrong_times(struct world *w, const int64_t *times, int count, int64_t first)
+{
+	struct reader *r = open_reader(w);
+	int wrong = 0;
+
+	for (int64_t t = -1; t <= 1600; t += 7) {
+		int64_t want = -1, got;
+
+		for (int i = (int)(first / 2); i < count && want == -1; i++)
+			want = times[i] >= t ? i * 2 : -1;
+		got = offset_for(w, r, t);
+		if (got != want && wrong++ == 0)
+			printf("# T0%+d: got %d, want %d\n", (int)t, (int)got, (int)want);
+	}
+	reader_free(r);
+	return wrong;
+}
+
+static void
+begin_jumbled(struct world *w, int per_segment)
+{
+	world_init(w);
+	w->config.segment_bytes = per_segment * 200;
+	world_recover(w, 0);
+	for (int i = 0; i < JUMBLED; i++)
+		append_at(w, jumbled[i]);
+}
+
+static size_t
+lines_of(struct world *w)
+{
+	struct os_stat st;
+
+	return os_stat_path(w->os, TIMES, &st) == -1 ? 0 : (size_t)(st.size / TIMES_LINE);
+}
+
+static void
+test_times_jumbled(void)
+{
+	struct world w;
+
+	for (int per_segment = 1; per_segment <= 4; per_segment++) {
+		begin_jumbled(&w, per_segment);
+		is_int((intmax_t)lines_of(&w), (JUMBLED - 1) / per_segment,
+		    "%d batches a segment: a line for each finished one", per_segment);
+		is_int(wrong_times(&w, jumbled, JUMBLED, 0), 0,
+		    "times that do not ascend are found through them");
+		os_remove(w.os, TIMES);
+		is_int(wrong_times(&w, jumbled, JUMBLED, 0), 0, "and without");
+		append_at(&w, 0);
+		mlog_roll(&w.log, &w.err);
+		is_int((intmax_t)lines_of(&w), (JUMBLED + per_segment) / per_segment,
+		    "the next roll makes them anew");
+		world_release(&w);
+	}
+}
+
+static void
+test_times_bad(void)
+{
+	struct world w;
+	struct buf b = BUF_INIT;
+	int wrong = 0;
+
+	begin_jumbled(&w, 2);
+	sim_read(w.disk, TIMES, &b);
+	for (size_t at = 0; at < b.len; at++) {
+		uint8_t was = b.data[at];
+
+		if (at % 5 != 0 && at > 2 * TIMES_LINE)
+			continue;
+		b.data[at] ^= 1;
+		sim_write(w.disk, TIMES, b.data, b.len);
+		wrong += wrong_times(&w, jumbled, JUMBLED, 0);
+		b.data[at] = was;
+	}
+	is_int(wrong, 0, "a line with a wrong bit is not believed");
+	sim_write(w.disk, TIMES, b.data, b.len - 70);
+	is_int(wrong_times(&w, jumbled, JUMBLED, 0), 0, "one that is torn neither");
+	append_at(&w, 1);
+	append_at(&w, 1);
+	append_at(&w, 1);
+	is_int((intmax_t)lines_of(&w), 11, "and the next roll puts it right");
+	is_int(wrong_times(&w, jumbled, JUMBLED, 0), 0, "so that all is found");
+	buf_release(&b);
+	world_release(&w);
+}
+
+/* After a cut other times stand at the same offsets. */
+static void
+test_times_cut(void)
+{
+	int64_t times[JUMBLED];
+	struct world w;
+
+	begin_jumbled(&w, 2);
+	memcpy(times, jumbled, sizeof(times));
+	mlog_truncate(&w.log, 12, &w.err);
+	is_int((intmax_t)lines_of(&w), 0, "a cut below finished segments drops the hint");
+	for (int i = 6; i < JUMBLED; i++)
+		append_at(&w, times[i] = 1550 - jumbled[i]);
+	is_int(wrong_times(&w, times, JUMBLED, 0), 0, "so that new times are found behind it");
+	is_int((intmax_t)lines_of(&w), 10, "and lines are there again");
+	mlog_set_start(&w.log, 20, &w.err);
+	is_int(wrong_times(&w, times, JUMBLED, 20), 0, "deleted segments leave it true");
+	mlog_truncate(&w.log, 41, &w.err);
+	is_int((intmax_t)lines_of(&w), 10, "a cut in the active segment leaves it alone");
+	world_release(&w);
+}
+
+/* A broker that knows nothing of the hint cuts the log, then goes on in a new
+ * epoch, with the same segments. */
+static void
+test_times_behind_our_back(void)
+{
+	int64_t times[JUMBLED];
+	struct buf b = BUF_INIT;
+	struct world w;
+
+	begin_jumbled(&w, 2);
+	memcpy(times, jumbled, sizeof(times));
+	sim_read(w.disk, TIMES, &b);
+	mlog_truncate(&w.log, 12, &w.err);
+	for (int i = 6; i < JUMBLED; i++)
+		append_made(&w, make_sized(2, 200, T0 + (times[i] = 1550 - jumbled[i])), 1);
+	sim_write(w.disk, TIMES, b.data, b.len);
+	is_int(wrong_times(&w, times, JUMBLED, 0), 0,
+	    "a hint from before a newer epoch is not believed where that reaches");
+	append_made(&w, make_sized(2, 200, T0), 1);
+	append_made(&w, make_sized(2, 200, T0), 1);
+	is_int(wrong_times(&w, times, JUMBLED, 0), 0, "nor extended: it is made anew");
+	is_int((intmax_t)lines_of(&w), 11, "with a line for each segment");
+	buf_release(&b);
+	world_release(&w);
+}
+
+int
+main(void)
+{
+	test_seeks();
+	test_recovery();
+	test_listing_grows_old();
+	test_listing_compacted();
+	test_times_jumbled();
+	test_times_bad();
+	test_times_cut();
+	test_times_behind_our_back();
+	return tap_done();
+}
