@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "cli/dump.h"
-#include "cli/json.h"
+#include "cli/envelope.h"
 #include "wire/record.h"
 
 static struct slice
@@ -116,58 +116,13 @@ dump_control_names(struct dump *d, const struct batch *b, char *text, size_t siz
 
 /* --- printing ----------------------------------------------------------------- */
 
-static bool
-header_is_text(const struct record_header *h)
-{
-	size_t name = (size_t)h->name_size, value = h->value_size > 0 ? (size_t)h->value_size : 0;
-
-	return text_utf8_valid(h->name, name) == name && text_utf8_valid(h->value, value) == value;
-}
-
-static void
-header_part_put(struct buf *out, const void *data, int32_t size, bool base64)
-{
-	if (size < 0) {
-		buf_str(out, "null");
-	} else if (base64) {
-		buf_str(out, "\"");
-		text_base64_put(out, data, (size_t)size);
-		buf_str(out, "\"");
-	} else {
-		json_string_put(out, data, (size_t)size);
-	}
-}
-
-/* As in mq-consume -J: names and values in turn, all base64 if one must be. */
-static void
-headers_json_put(struct dump *d, const struct record *r)
-{
-	struct cursor at = cursor_of(r->headers.data, r->headers.len);
-	struct record_header h;
-	bool base64 = false;
-	const char *before = "";
-
-	while (record_header_next(&at, &h) == 1)
-		base64 = base64 || !header_is_text(&h);
-	line_json_key(&d->line, base64 ? "headers_b64" : "headers");
-	buf_str(&d->sink.out, "[");
-	at = cursor_of(r->headers.data, r->headers.len);
-	while (record_header_next(&at, &h) == 1) {
-		buf_str(&d->sink.out, before);
-		header_part_put(&d->sink.out, h.name, h.name_size, base64);
-		buf_str(&d->sink.out, ",");
-		header_part_put(&d->sink.out, h.value, h.value_size, base64);
-		before = ",";
-	}
-	buf_str(&d->sink.out, "]");
-}
-
 static void
 headers_put(struct dump *d, const struct record *r)
 {
 	struct cursor at = cursor_of(r->headers.data, r->headers.len);
 	struct record_header h;
 	struct line *l = &d->line;
+	bool base64;
 
 	if (r->header_count == 0)
 		return;
@@ -179,7 +134,9 @@ headers_put(struct dump *d, const struct record *r)
 		}
 		return;
 	}
-	headers_json_put(d, r);
+	base64 = envelope_headers_are_text(r) != 1;
+	line_json_key(l, base64 ? "headers_b64" : "headers");
+	envelope_headers_put(&d->sink.out, r, base64);
 }
 
 static void

@@ -58,4 +58,9 @@ void envelope_release(struct envelope *e);
 int envelope_write(struct buf *out, const struct record *rec, const struct place *at,
     struct err *err);
 
+/* Headers, names and values in turn, as a JSON list; all of them in base64 if one is
+ * not text. The first tells: 1, 0, or -1: malformed. */
+int envelope_headers_are_text(const struct record *rec);
+void envelope_headers_put(struct buf *out, const struct record *rec, bool base64);
+
 #endif

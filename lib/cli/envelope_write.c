@@ -55,21 +55,27 @@ header_part_put(struct buf *out, const void *data, int32_t size, bool base64)
 	}
 }
 
-static int
-headers_put(struct buf *out, const struct record *rec, struct err *err)
+int
+envelope_headers_are_text(const struct record *rec)
 {
 	struct cursor at = cursor_of(rec->headers.data, rec->headers.len);
 	struct record_header h;
-	bool base64 = false;
-	const char *before = "";
+	bool text = true;
 	int rc;
 
 	while ((rc = record_header_next(&at, &h)) == 1)
-		base64 |= !header_is_text(&h);
-	if (rc == -1)
-		return err_set(err, ERR_CORRUPT, "malformed headers");
-	buf_str(out, base64 ? "\"headers_b64\":[" : "\"headers\":[");
-	at = cursor_of(rec->headers.data, rec->headers.len);
+		text = text && header_is_text(&h);
+	return rc == -1 ? -1 : text;
+}
+
+void
+envelope_headers_put(struct buf *out, const struct record *rec, bool base64)
+{
+	struct cursor at = cursor_of(rec->headers.data, rec->headers.len);
+	struct record_header h;
+	const char *before = "";
+
+	LITERAL_PUT(out, "[");
 	while (record_header_next(&at, &h) == 1) {
 		buf_str(out, before);
 		header_part_put(out, h.name, h.name_size, base64);
@@ -77,7 +83,19 @@ headers_put(struct buf *out, const struct record *rec, struct err *err)
 		header_part_put(out, h.value, h.value_size, base64);
 		before = ",";
 	}
-	LITERAL_PUT(out, "],");
+	LITERAL_PUT(out, "]");
+}
+
+static int
+headers_put(struct buf *out, const struct record *rec, struct err *err)
+{
+	int text = envelope_headers_are_text(rec);
+
+	if (text == -1)
+		return err_set(err, ERR_CORRUPT, "malformed headers");
+	buf_str(out, text ? "\"headers\":" : "\"headers_b64\":");
+	envelope_headers_put(out, rec, !text);
+	LITERAL_PUT(out, ",");
 	return 0;
 }
 
