@@ -84,29 +84,21 @@ decode_blob(struct decoder *d, const struct wire_field *f, bool in_array, void *
 static void
 load_fixed(enum wire_type type, const uint8_t *p, void *at)
 {
-	uint64_t v;
-
-	switch (type) {
-	case WIRE_BOOL:
-		*(bool *)at = *p != 0;
+	switch (wire_fixed_size(type)) {
+	case 1:
+		wire_put_int(type, *p, at);
 		break;
-	case WIRE_INT8:
-		*(uint8_t *)at = *p;
+	case 2:
+		wire_put_int(type, be16_get(p), at);
 		break;
-	case WIRE_INT16:
-	case WIRE_UINT16:
-		*(uint16_t *)at = be16_get(p);
+	case 4:
+		wire_put_int(type, be32_get(p), at);
 		break;
-	case WIRE_INT32:
-	case WIRE_UINT32:
-		*(uint32_t *)at = be32_get(p);
+	case 8:
+		wire_put_int(type, be64_get(p), at);
 		break;
-	case WIRE_UUID:
+	default: /* WIRE_UUID */
 		memcpy(at, p, sizeof(struct uuid));
-		break;
-	default: /* WIRE_INT64, and WIRE_FLOAT64 by its bits */
-		v = be64_get(p);
-		memcpy(at, &v, sizeof(v));
 	}
 }
 

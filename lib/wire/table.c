@@ -44,13 +44,10 @@ wire_fixed_size(enum wire_type type)
 	return sizes[type];
 }
 
-/* Stores the number of an integer field, which the generator has range-checked. */
-static void
-put_default_int(const struct wire_field *f, void *at)
+void
+wire_put_int(enum wire_type type, uint64_t v, void *at)
 {
-	uint64_t v = (uint64_t)f->default_int;
-
-	switch ((enum wire_type)f->type) {
+	switch (type) {
 	case WIRE_BOOL:
 		*(bool *)at = v != 0;
 		break;
@@ -65,11 +62,8 @@ put_default_int(const struct wire_field *f, void *at)
 	case WIRE_UINT32:
 		*(uint32_t *)at = (uint32_t)v;
 		break;
-	case WIRE_INT64:
-		*(uint64_t *)at = v;
-		break;
-	default:
-		assert(!"an integer type");
+	default: /* WIRE_INT64, and WIRE_FLOAT64 by its bits */
+		memcpy(at, &v, sizeof(v));
 	}
 }
 
@@ -105,7 +99,7 @@ wire_init_field(const struct wire_field *f, void *msg)
 		*(double *)at = f->default_float;
 		break;
 	default:
-		put_default_int(f, at);
+		wire_put_int((enum wire_type)f->type, (uint64_t)f->default_int, at);
 	}
 }
 
@@ -143,7 +137,7 @@ number_is_default(const struct wire_field *f, const void *at)
 {
 	uint64_t want = 0;
 
-	put_default_int(f, &want);
+	wire_put_int((enum wire_type)f->type, (uint64_t)f->default_int, &want);
 	return memcmp(&want, at, wire_fixed_size(f->type)) == 0;
 }
 
@@ -205,16 +199,4 @@ wire_bytes_of(const void *data, size_t len)
 {
 	assert(len <= INT32_MAX);
 	return (struct wire_bytes){data, (int32_t)len};
-}
-
-bool
-wire_str_equal(struct wire_str a, struct wire_str b)
-{
-	return a.len == b.len && (a.len <= 0 || memcmp(a.data, b.data, (size_t)a.len) == 0);
-}
-
-bool
-wire_str_is(struct wire_str a, const char *s)
-{
-	return wire_str_equal(a, wire_str_of(s));
 }

@@ -20,6 +20,9 @@ size_t wire_item_size(const struct wire_field *f);
 /* Bytes of a fixed-width type on the wire, 0 for the others. */
 size_t wire_fixed_size(enum wire_type type);
 
+/* Stores a number of a fixed-width type other than a uuid; a float by its bits. */
+void wire_put_int(enum wire_type type, uint64_t v, void *at);
+
 /* True if the field holds its default, so that leaving it out loses nothing. */
 bool wire_is_default(const struct wire_field *f, const void *msg);
 

@@ -79,10 +79,6 @@ wire_str_null(void)
 	return (struct wire_str){NULL, -1};
 }
 
-/* Same bytes, or both null. */
-bool wire_str_equal(struct wire_str a, struct wire_str b);
-bool wire_str_is(struct wire_str a, const char *s);
-
 /* --- field tables (made by gen/) ------------------------------------------ */
 
 enum wire_type {

@@ -102,7 +102,7 @@ test_unknown_tags(void)
 	b.len--;
 	buf_put(&b, tail, sizeof(tail) - 1);
 	is_int(decode(2, &b, &back), 0, "unknown tagged fields are passed over");
-	ok(back.early == 7 && wire_str_is(back.late, "z"), "known ones among them are read");
+	ok(back.early == 7 && back.late.len == 1 && back.late.data[0] == 'z', "known ones among them are read");
 	encode(2, &back, &again);
 	ok(again.len == b.len && memcmp(again.data, b.data, b.len) == 0,
 	    "and all are written again, in their places");
