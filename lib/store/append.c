@@ -423,23 +423,3 @@ store_reader(struct store *s, const char *topic, int32_t partition, struct err *
 		tell_reader(s, r, path, checkpoints_get(s, RECOVERY_POINTS, topic, partition));
 	return r;
 }
-
-int
-store_bounds(struct store *s, const char *topic, int32_t partition, int64_t *start, int64_t *end,
-    struct err *err)
-{
-	struct reader *r = store_reader(s, topic, partition, err);
-	int ret;
-
-	*start = *end = 0;
-	if (r == NULL && err->code != 0)
-		return -1;
-	if (r == NULL) {
-		*start = checkpoints_get(s, LOG_STARTS, topic, partition);
-		*start = *end = *start > 0 ? *start : 0;
-		return 0;
-	}
-	ret = reader_bounds(r, start, end, err);
-	reader_free(r);
-	return ret;
-}

@@ -44,12 +44,6 @@ store_os(struct store *s)
 	return s->os;
 }
 
-const struct uuid *
-store_cluster_id(const struct store *s)
-{
-	return &s->cluster_id;
-}
-
 int32_t
 store_node_id(const struct store *s)
 {

@@ -45,7 +45,6 @@ void store_free(struct store *s);
 
 const char *store_dir(const struct store *s);
 struct os *store_os(struct store *s);
-const struct uuid *store_cluster_id(const struct store *s);
 int32_t store_node_id(const struct store *s);
 
 /* The image as of the last refresh. Valid until the next call that takes a
@@ -93,10 +92,6 @@ int store_sync_partition(struct store *s, const char *topic, int32_t partition, 
  * UNKNOWN_TOPIC_OR_PARTITION. The caller frees it. A partition that has no
  * directory yet is empty: NULL with err->code 0. */
 struct reader *store_reader(struct store *s, const char *topic, int32_t partition, struct err *err);
-
-/* Start and end of a partition; both are the log start if it has no directory. */
-int store_bounds(struct store *s, const char *topic, int32_t partition, int64_t *start,
-    int64_t *end, struct err *err);
 
 /* DIR/TOPIC-N, in a buffer of the store's that lives until the next call. */
 const char *store_partition_dir(struct store *s, const char *topic, int32_t partition);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bounds.h"
 #include "lib/fuzz.h"
 #include "store/groups.h"
 #include "store/store_impl.h"
@@ -230,7 +231,7 @@ use_topic(struct store *s, const char *name)
 	struct store_cleaned cleaned;
 	struct err err;
 
-	store_bounds(s, name, 0, &start, &end, &err);
+	partition_bounds(s, name, 0, &start, &end, &err);
 	append_one(s, name, 0);
 	append_one(s, name, 1);
 	store_sync(s, &err);

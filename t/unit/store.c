@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "lib/bounds.h"
 #include "os/os_fault.h"
 #include "os/os_sim.h"
 #include "store/groups.h"
@@ -359,7 +360,7 @@ test_clean(void)
 	store_create_topic(s, &spec, &err);
 	for (int i = 0; i < 40; i++)
 		append(s, "t", 0, "some words to fill a segment", &err);
-	store_bounds(s, "t", 0, &start, &end, &err);
+	partition_bounds(s, "t", 0, &start, &end, &err);
 	ok(start > 0 && end == 40, "old segments go when one is finished (%d..%d)", (int)start,
 	    (int)end);
 	store_usage(s, "t", 0, &bytes, &segments, &err);
@@ -410,10 +411,10 @@ test_clock(void)
 	sim_set_wall_ms(disk, os_wall_ms(os) + 10 * 86400000LL);
 	s = open_store(os);
 	append(s, "t", 0, "some words to fill a segment", &err);
-	store_bounds(s, "t", 0, &start, &end, &err);
+	partition_bounds(s, "t", 0, &start, &end, &err);
 	append(s, "t", 0, "some words to fill a segment", &err);
 	store_clean(s, "t", 0, &done, &err);
-	store_bounds(s, "t", 0, &start, &end, &err);
+	partition_bounds(s, "t", 0, &start, &end, &err);
 	ok(start == 0 && end == 7, "a clock that has jumped between two processes deletes nothing");
 	sim_set_wall_ms(disk, os_wall_ms(os) - 10 * 86400000LL);
 	append(s, "t", 0, "some words to fill a segment", &err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "lib/bounds.h"
 #include "os/os_real.h"
 #include "os/os_sim.h"
 #include "store/groups.h"
@@ -58,7 +59,7 @@ check_bounds(struct store *s, json_t *want)
 	int64_t start, end;
 	struct err err;
 
-	if (store_bounds(s, topic, partition, &start, &end, &err) == -1)
+	if (partition_bounds(s, topic, partition, &start, &end, &err) == -1)
 		ok(false, "%s-%d: %s", topic, partition, err.text);
 	else
 		ok(start == number_of(want, "start") && end == number_of(want, "end"),
@@ -202,9 +203,9 @@ test_writing(struct os *real, const struct store_options *options)
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
 		int64_t start, end, start2, end2, offset;
 
-		store_bounds(s, topics[i], 0, &start, &end, &err);
+		partition_bounds(s, topics[i], 0, &start, &end, &err);
 		offset = append(s, topics[i], 0);
-		store_bounds(s, topics[i], 0, &start2, &end2, &err);
+		partition_bounds(s, topics[i], 0, &start2, &end2, &err);
 		ok(offset == end && end2 == end + 1 && start2 == start,
 		    "%s-0 is appended to at %lld", topics[i], (long long)offset);
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/target.h"
+#include "lib/bounds.h"
 #include "os/os_fault.h"
 #include "os/os_sim.h"
 #include "store/store_impl.h"
@@ -137,7 +138,7 @@ test_many_segments(void)
 	image = sim_crash(w.disk, 7);
 	after = sim_os_new(image, 2);
 	s = store_open(after, DIR_OF_STORE, &(struct store_options){.lock_wait_ms = 1000}, &w.err);
-	ok(s != NULL && store_bounds(s, "t", 0, &start, &end, &w.err) == 0 && end == COUNT,
+	ok(s != NULL && partition_bounds(s, "t", 0, &start, &end, &w.err) == 0 && end == COUNT,
 	    "and there after a power failure");
 	if (s != NULL)
 		store_free(s);
