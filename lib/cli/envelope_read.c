@@ -316,6 +316,8 @@ ts_take(struct parser *p)
 	text[s.len] = '\0';
 	if (strlen(text) != s.len || time_parse_iso(text, &p->out->record.timestamp) == -1)
 		return bad_at(p, begin, "not a time (milliseconds or 2024-01-15T10:00:00.123Z)");
+	if (p->out->record.timestamp < 0)
+		return bad_at(p, begin, "a time before 1970");
 	return 0;
 }
 

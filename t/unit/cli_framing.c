@@ -237,6 +237,7 @@ envelopes(void)
 	    {"{\"ts\":1.5}", "!in:1:7: not an integer;"},
 	    {"{\"ts\":-2}", "!in:1:7: -2 is out of range;"},
 	    {"{\"ts\":01}", "!in:1:7: a number with leading zero;"},
+	    {"{\"ts\":\"1969-12-31T23:59Z\"}", "!in:1:7: a time before 1970;"},
 	    {"{\"ts\":\"soon\"}",
 		"!in:1:7: not a time (milliseconds or 2024-01-15T10:00:00.123Z);"},
 	    {"{\"partition\":2147483648}", "!in:1:14: 2147483648 is out of range;"},
