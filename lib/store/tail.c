@@ -83,7 +83,7 @@ tail_clock_look(struct tail_clock *c, struct os *os)
 	moved = now > c->offset_ms ? now - c->offset_ms : c->offset_ms - now;
 
 	if (moved > CLOCK_JUMP_MS) {
-		if (c->doubt_ms == -1)
+		if (c->doubt_ms == -1 || c->doubt_ms > mono)
 			c->doubt_ms = mono;
 		if (mono - c->doubt_ms < CLOCK_DOUBT_MS)
 			return;
