@@ -73,7 +73,7 @@ property_is_foreign(const char *name)
 		if (strncmp(name, foreign_prefixes[i], strlen(foreign_prefixes[i])) == 0)
 			return true;
 	for (const char *at = foreign_names; len > 0 && (at = strstr(at, name)) != NULL; at++)
-		if (at[-1] == ' ' && at[len] == ' ')
+		if (at > foreign_names && at[-1] == ' ' && at[len] == ' ')
 			return true;
 	return false;
 }
