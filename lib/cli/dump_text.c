@@ -120,6 +120,8 @@ dump_properties(struct dump *d, struct err *err)
 	int rc = content_read(d, &content, err);
 	const char *text = buf_cstr(&content), *at = text, *end = text + content.len;
 
+	if (rc == 0 && content.failed)
+		rc = err_nomem(err);
 	while (rc == 0 && at < end) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		const char *stop = newline != NULL ? newline : end;

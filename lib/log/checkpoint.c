@@ -224,7 +224,9 @@ checkpoint_read(struct checkpoint *c, struct os *os, const char *path, struct er
 	int r = os_read_file(os, path, CHECKPOINT_FILE_MAX, &text, err);
 
 	if (r == 0) {
-		r = checkpoint_parse(c, buf_cstr(&text), text.len, err);
+		const char *content = buf_cstr(&text);
+
+		r = text.failed ? err_nomem(err) : checkpoint_parse(c, content, text.len, err);
 		if (r == -1)
 			err_prefix(err, "%s", path);
 	}

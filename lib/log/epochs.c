@@ -77,7 +77,9 @@ epochs_read(struct epochs *e, struct os *os, const char *dir, struct err *err)
 		e->dirty = false;
 		r = 0;
 	} else if (r == 0) {
-		r = epochs_parse(e, buf_cstr(&text), text.len, err);
+		const char *content = buf_cstr(&text);
+
+		r = text.failed ? err_nomem(err) : epochs_parse(e, content, text.len, err);
 		if (r == -1)
 			err_prefix(err, "%s", path);
 	}

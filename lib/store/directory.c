@@ -21,7 +21,9 @@ partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *e
 	ret = os_read_file(os, path, 4096, &text, err);
 	if (ret == 0) {
 		line = buf_cstr(&text);
-		if (strncmp(line, head, sizeof(head) - 1) == 0 &&
+		if (text.failed)
+			ret = err_nomem(err);
+		else if (strncmp(line, head, sizeof(head) - 1) == 0 &&
 		    uuid_parse(id, line + sizeof(head) - 1,
 		        strcspn(line + sizeof(head) - 1, "\r\n")) == 0)
 			ret = 1;
@@ -83,6 +85,10 @@ partition_put_away(struct store *s, const char *topic, int32_t number, const str
 
 	text_hex_put(&b, id->bytes, sizeof(id->bytes));
 	snprintf(hex, sizeof(hex), "%s", buf_cstr(&b));
+	if (b.failed) {
+		buf_release(&b);
+		return err_nomem(err);
+	}
 	buf_release(&b);
 	/* As Kafka does it: the topic is shortened where the name would be too long. */
 	snprintf(tail, sizeof(tail), "-%d.%s-%s", number, hex, why);

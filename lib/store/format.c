@@ -100,8 +100,11 @@ meta_properties_read(struct os *os, const char *dir, struct meta_properties *out
 	if (snprintf(path, sizeof(path), "%s/meta.properties", dir) >= (int)sizeof(path))
 		return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
 	ret = os_read_file(os, path, META_PROPERTIES_MAX, &text, err);
-	if (ret == 0)
-		ret = parse_meta(buf_cstr(&text), path, out, err);
+	if (ret == 0) {
+		const char *content = buf_cstr(&text);
+
+		ret = text.failed ? err_nomem(err) : parse_meta(content, path, out, err);
+	}
 	buf_release(&text);
 	return ret;
 }
