@@ -37,6 +37,8 @@ FUZZ     := $(call programs,t/fuzz)
 BENCH    := $(call programs,t/bench)
 SHIMS    := $(if $(SAN),,$(patsubst %.c,$(BUILD)/%.so,$(wildcard t/fault/shim/*.c)))
 REPLAY   := $(if $(FUZZER),,$(call objects,t/fuzz/replay))
+# What t/lib/fuzz_wrap.c puts itself before.
+WRAPPED  := malloc calloc realloc reallocarray strdup strndup realpath write
 
 all: $(TOOLS)
 
@@ -103,7 +105,7 @@ $(SHIMS): $(BUILD)/%.so: %.c $(BUILD)/flags
 %.a:
 	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
-$(FUZZ): private LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer)
+$(FUZZ): private override LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer) $(WRAPPED:%=-Wl,--wrap=%)
 $(BUILD)/mq-tools $(UNIT) $(FAULT) $(FUZZ) $(BENCH):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

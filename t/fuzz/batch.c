@@ -6,16 +6,18 @@
  * those checks is reached; and as the records of a batch, plain and compressed.
  * Nothing may be read out of bounds, and what the checks let pass must hold:
  * the header agrees with the records, and the builder makes the same of them.
+ * What a codec compresses at any level comes back as it was.
+ *
+ * Input: which call of malloc fails; a codec and a level, in a byte each; the bytes.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/fuzz.h"
 #include "log/batch.h"
 
 #define INPUT_MAX 65536
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads every byte, so that one out of bounds is seen. */
 static uint32_t
@@ -69,34 +71,46 @@ read_records(const struct batch *b, bool *good)
 }
 
 /* The builder gives a batch of the same records. */
+static int
+build_again(const struct batch *b, struct batch_builder *bb, struct batch *built)
+{
+	struct record_reader reader = {0};
+	struct record rec;
+	struct err err;
+	int rc, ret = 0;
+
+	bb->head.attributes = b->attributes;
+	bb->head.base_timestamp = b->base_timestamp;
+	bb->head.max_timestamp = b->max_timestamp;
+	batch_builder_set_range(bb, b->base_offset, batch_last_offset(b));
+	rc = record_reader_open(&reader, b, &err);
+	while (rc == 0 && ret == 0 && (rc = record_reader_next(&reader, &rec, &err)) == 1) {
+		ret = batch_builder_add_at(bb, &rec, &err);
+		rc = 0;
+	}
+	record_reader_release(&reader);
+	return rc == -1 || ret == -1 ? -1 : batch_builder_finish(bb, built, &err);
+}
+
 static void
 rebuild(const struct batch *b, uint32_t sum)
 {
-	struct record_reader reader = {0};
 	struct batch_builder bb;
-	struct record rec;
 	struct batch built;
 	struct err err;
 	uint32_t built_sum;
 	bool good;
 
 	batch_builder_init(&bb, CODEC_LZ4, CODEC_LEVEL_DEFAULT);
-	bb.head.attributes = b->attributes;
-	bb.head.base_timestamp = b->base_timestamp;
-	bb.head.max_timestamp = b->max_timestamp;
-	batch_builder_set_range(&bb, b->base_offset, batch_last_offset(b));
-	record_reader_open(&reader, b, &err);
-	while (record_reader_next(&reader, &rec, &err) == 1) {
-		if (batch_builder_add_at(&bb, &rec, &err) == -1)
-			abort();
+	if (build_again(b, &bb, &built) == 0) {
+		fuzz_memory(0);
+		assert(batch_check_records(&built, false, &err) == BATCH_OK);
+		built_sum = read_records(&built, &good);
+		assert(good && built_sum == sum);
+		assert(batch_last_offset(&built) == batch_last_offset(b));
+	} else {
+		assert(fuzz_memory_failed());
 	}
-	if (batch_builder_finish(&bb, &built, &err) == -1)
-		abort();
-	assert(batch_check_records(&built, false, &err) == BATCH_OK);
-	built_sum = read_records(&built, &good);
-	assert(good && built_sum == sum);
-	assert(batch_last_offset(&built) == batch_last_offset(b));
-	record_reader_release(&reader);
 	batch_builder_release(&bb);
 }
 
@@ -113,10 +127,10 @@ look_at(const uint8_t *data, size_t size)
 		return;
 	sum = read_records(&b, &good);
 	fits = batch_check_records(&b, false, &err) == BATCH_OK;
-	assert(good || !fits);
+	assert(good || !fits || fuzz_memory_failed());
 	if (batch_check_records(&b, true, &err) == BATCH_OK)
-		assert(fits);
-	if (fits)
+		assert(fits || fuzz_memory_failed());
+	if (good && fits)
 		rebuild(&b, sum);
 }
 
@@ -124,9 +138,11 @@ look_at(const uint8_t *data, size_t size)
 static void
 look_repaired(const uint8_t *data, size_t size, int codec)
 {
+	unsigned held = fuzz_memory_hold();
 	uint8_t *bytes = malloc(size);
 	struct batch b;
 
+	fuzz_memory_resume(held);
 	memcpy(bytes, data, size);
 	bytes[16] = BATCH_MAGIC;
 	be32_put(bytes + 8, (uint32_t)(size - BATCH_PREFIX));
@@ -148,8 +164,8 @@ look_as_records(const uint8_t *data, size_t size, enum codec codec)
 	struct buf bytes = BUF_INIT;
 	struct err err;
 
-	buf_extend(&bytes, BATCH_HEADER);
-	if (codec_compress(codec, CODEC_LEVEL_DEFAULT, data + 2, size - 2, &bytes, &err) == 0) {
+	if (buf_extend(&bytes, BATCH_HEADER) != NULL &&
+	    codec_compress(codec, CODEC_LEVEL_DEFAULT, data + 2, size - 2, &bytes, &err) == 0) {
 		b.size = (int64_t)bytes.len;
 		batch_seal(bytes.data, &b);
 		look_at(bytes.data, bytes.len);
@@ -157,17 +173,66 @@ look_as_records(const uint8_t *data, size_t size, enum codec codec)
 	buf_release(&bytes);
 }
 
+/* Reads a stream in steps of `step` bytes. */
+static int
+decompress(enum codec codec, struct slice in, size_t step, struct buf *out, struct err *err)
+{
+	static struct decompressor d; /* as the reader above */
+	uint8_t piece[4096];
+	ssize_t got = decompress_open(&d, codec, in, err);
+
+	while (got == 0 && (got = decompress_read(&d, piece, step, err)) > 0) {
+		buf_put(out, piece, (size_t)got);
+		got = 0;
+		if (d.ended)
+			break;
+	}
+	return got == -1 || out->failed ? -1 : 0;
+}
+
+static void
+try_codec(enum codec codec, int level, const uint8_t *data, size_t size)
+{
+	struct buf bytes = BUF_INIT, back = BUF_INIT;
+	const char *name = codec_name(codec);
+	enum codec again;
+	struct err err;
+
+	if (codec_parse(name, strlen(name), &again) == 0)
+		assert(again == codec);
+	if (codec_compress(codec, level, data, size, &bytes, &err) == -1) {
+		assert(!codec_level_ok(codec, level) || fuzz_memory_failed());
+	} else if (decompress(codec, (struct slice){bytes.data, bytes.len}, 1 + size % 4096, &back,
+		       &err) == -1) {
+		assert(fuzz_memory_failed() || (codec != CODEC_NONE && bytes.len == 0));
+	} else {
+		assert(back.len == size && (size == 0 || memcmp(back.data, data, size) == 0));
+	}
+	buf_release(&bytes);
+	buf_release(&back);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (size > INPUT_MAX)
+	struct cursor c = cursor_of(data, size);
+	uint16_t fail = fuzz_u16(&c);
+	uint8_t codec = fuzz_byte(&c);
+	int8_t level = (int8_t)fuzz_byte(&c);
+	struct slice rest = fuzz_rest(&c);
+
+	if (rest.len == 0 || size > INPUT_MAX)
 		return 0;
-	look_at(data, size);
-	for (int codec = 0; size >= BATCH_HEADER && codec < CODEC_COUNT; codec++)
-		look_repaired(data, size, codec);
-	if (size >= 2) {
-		look_as_records(data, size, CODEC_NONE);
-		look_as_records(data, size, CODEC_LZ4);
+	fuzz_memory(fail);
+	try_codec((enum codec)(codec % 6), level == INT8_MIN ? CODEC_LEVEL_DEFAULT : level, rest.data,
+	    rest.len);
+	look_at(rest.data, rest.len);
+	for (int i = 0; rest.len >= BATCH_HEADER && i < CODEC_COUNT; i++)
+		look_repaired(rest.data, rest.len, i);
+	if (rest.len >= 2) {
+		look_as_records(rest.data, rest.len, CODEC_NONE);
+		look_as_records(rest.data, rest.len, CODEC_LZ4);
 	}
+	fuzz_memory(0);
 	return 0;
 }

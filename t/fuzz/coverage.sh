@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 build=build/coverage
-wanted=90 least=65 # per cent: of all together, of each
+wanted=90 # per cent, of each
 
 # What reads bytes that others wrote.
 parsers=(
@@ -19,7 +19,7 @@ parsers=(
 	lib/log/{index,checkpoint,checkpoint_text,epochs,producers,producers_snapshot}.c
 	lib/log/{segment_name,segment_scan,segment_rebuild,recover,recover_cut,recover_replace}.c
 	lib/log/{reader,reader_time,reader_txn,reader_view,verify,verify_index,verify_segment}.c
-	lib/store/{tail,image,image_records,groups_replay,groups_offsets,members,topic_config}.c
+	lib/store/{tail,image,image_records,groups_replay,groups_offsets,groups_kept,members,topic_config}.c
 	lib/cli/{dump,dump_damage,dump_index,dump_log,dump_range,dump_record,dump_text,line}.c
 	lib/cli/{envelope_read,envelope_write,json,format_parse,format_run,framing}.c
 	lib/cli/{range,times,escape,nearest,options,options_complete,config,select}.c
@@ -31,7 +31,10 @@ for source in t/fuzz/*.c; do
 	objects+=(-object "$build/${source%.c}")
 done
 coverage='-fprofile-instr-generate -fcoverage-mapping'
-make -s -j "$(nproc)" BUILD="$build" CC=clang OPT="-O1 -g $coverage" \
+# Static functions are counted by their file's name, which is to be its path: there
+# are several dump.c.
+named="-Xclang -main-file-name -Xclang \$<"
+make -s -j "$(nproc)" BUILD="$build" CC=clang OPT="-O1 -g $coverage $named" \
     LDFLAGS="$coverage -pthread -Wl,--as-needed" "${programs[@]}" >&2 || exit 1
 
 failed=0
@@ -51,16 +54,16 @@ fi
 printf '# %-30s %6s %7s\n' source lines reached
 llvm-cov export -summary-only "${objects[@]:1}" -instr-profile="$build/all.profile" \
     "${parsers[@]}" | jq -r '.data[0].files[] | "\(.filename) \(.summary.lines.count) \(.summary.lines.covered)"' |
-    awk -v wanted="$wanted" -v least="$least" '
+    awk -v wanted="$wanted" '
 	{
 		sub(".*/lib/", "lib/", $1)
 		share = $3 * 100 / $2
-		low += share < least
+		low += share < wanted
 		lines += $2; reached += $3
-		printf "# %-30s %6d %6.1f%%%s\n", $1, $2, share, share < least ? " (low)" : ""
+		printf "# %-30s %6d %6.1f%%%s\n", $1, $2, share, share < wanted ? " (low)" : ""
 	}
 	END {
 		printf "# %-30s %6d %6.1f%%\n", "all", lines, reached * 100 / lines
-		exit low > 0 || reached * 100 < wanted * lines
+		exit low > 0
 	}' || failed=1
 exit "$failed"

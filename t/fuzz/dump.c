@@ -2,8 +2,9 @@
  * dump: mq-dump-log over hostile files of every kind, repaired or as they are.
  * Every line of JSON must be JSON; one file's damage must not be another's.
  *
- * Input: which call fails, options, kind, topic and repairs in a byte each, -o as a part, a text
- * that stands for the base in a byte; then the file.
+ * Input: which call fails; options, kind, topic, repairs, and what lies beside the
+ * file (a recovery point, the next segment, and how far from the base), in a byte
+ * each; -o as a part; the base in a byte; then the file.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -25,10 +26,19 @@
 enum { DUMP_AS_JSON = 1, DUMP_COLOR = 2, DUMP_RECORDS = 4, DUMP_KEYS = 8, DUMP_DATA = 16,
 	DUMP_VERIFY = 32, DUMP_BESIDE = 64 };
 
-static const char *const names[] = {
-    "%020lld.log", "%020lld-0000000003.checkpoint", "batches", "%020lld.index",
-    "%020lld.timeindex", "%020lld.txnindex", "%020lld.snapshot", "leader-epoch-checkpoint",
-    "cleaner-offset-checkpoint", "meta.properties", "quorum-state", "foreign"};
+enum { BESIDE_POINT = 1, BESIDE_SEGMENT = 2 }; /* above: how far from the base */
+
+static const struct {
+	bool base; /* in front */
+	const char *text;
+} names[] = {{true, ".log"}, {true, "-0000000003.checkpoint"}, {false, "batches"}, {true, ".index"},
+    {true, ".timeindex"}, {true, ".txnindex"}, {true, ".snapshot"},
+    {false, "leader-epoch-checkpoint"}, {false, "cleaner-offset-checkpoint"},
+    {false, "meta.properties"}, {false, "quorum-state"}, {false, "foreign"}};
+
+/* By enum dump_topic. */
+static const char *const dirs[] = {"s/t-0", "s/__consumer_offsets-0", "s/__transaction_state-0",
+    "s/__share_group_state-0", "s/__cluster_metadata-0"};
 
 static int
 output(void)
@@ -69,27 +79,6 @@ check_json(int fd)
 	free(text);
 }
 
-/* As dump_file does it; it would not find a simulated file's topic. */
-static int
-dump_as(struct dump *d, const char *path, enum dump_topic topic, struct err *err)
-{
-	int fd, ret = -1;
-
-	if (topic == TOPIC_USER)
-		return dump_file(d, path, err);
-	fd = os_open(d->os, path, OS_READ);
-	if (fd == -1)
-		return -1;
-	d->path = path;
-	d->kind = dump_kind_of(path);
-	d->topic = topic;
-	if (d->kind == DUMP_LOG || d->kind == DUMP_SNAPSHOT)
-		ret = dump_log(d, fd, err);
-	os_close(d->os, fd);
-	dump_flush(d);
-	return ret;
-}
-
 static void
 dump_options(struct dump *d, uint8_t options)
 {
@@ -103,7 +92,7 @@ dump_options(struct dump *d, uint8_t options)
 }
 
 static void
-run(struct machine *m, uint8_t options, enum dump_topic topic, const char *range, char *path)
+run(struct machine *m, uint8_t options, const char *dir, const char *range, char *path)
 {
 	struct dump d;
 	struct err err;
@@ -115,47 +104,73 @@ run(struct machine *m, uint8_t options, enum dump_topic topic, const char *range
 	if (*range != '\0' && range_parse(&d.range, range, NOW, &err) == 0)
 		in_range = dump_begin_range(&d, &path, 1, &err) == 0;
 	if (in_range)
-		(void)dump_as(&d, path, topic, &err);
+		(void)dump_file(&d, path, &err);
 	if (options & DUMP_BESIDE) {
-		(void)dump_verify_dir(&d, "t-0", &err);
+		(void)dump_verify_dir(&d, dir, &err);
 		(void)dump_verify_covers(dump_kind_of(path));
 	}
 	dump_flush(&d);
-	if (d.json)
+	fuzz_memory_hold(); /* for good */
+	if (d.json && !fuzz_memory_failed())
 		check_json(d.sink.fd);
 	dump_release(&d);
+}
+
+/* What is told of a file depends on what lies beside it. */
+static void
+put_beside(struct machine *m, const char *dir, uint8_t beside, int64_t base)
+{
+	char path[128], text[128];
+
+	if (beside & BESIDE_POINT) {
+		snprintf(text, sizeof(text), "0\n1\n%.*s 0 %d\n", (int)strlen(dir) - 4, dir + 2,
+		    beside >> 3);
+		machine_write(m, "s/recovery-point-offset-checkpoint",
+		    (struct slice){(const uint8_t *)text, strlen(text)});
+	}
+	if (beside & BESIDE_SEGMENT) {
+		snprintf(path, sizeof(path), "%s/%020lld.log", dir, (long long)base + (beside >> 3));
+		if (sim_size(m->disk, path) == -1)
+			machine_write(m, path, (struct slice){NULL, 0});
+	}
+}
+
+static void
+repair(uint8_t *file, size_t len, unsigned kind, int64_t base, int how)
+{
+	if (kind <= 2)
+		fuzz_repair_batches(file, len, base, how);
+	if (kind == 6 && (how & REPAIR_CRC))
+		fuzz_repair_snapshot(file, len);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	uint8_t fail = fuzz_byte(&c), options = fuzz_byte(&c), kind = fuzz_byte(&c), topic = fuzz_byte(&c) % 5;
-	uint8_t repair = fuzz_byte(&c) ^ (REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
-	char *range = fuzz_string(fuzz_part(&c)), path[128] = "t-0/";
+	uint16_t fail = fuzz_u16(&c);
+	uint8_t options = fuzz_byte(&c);
+	unsigned kind = fuzz_byte(&c) % (sizeof(names) / sizeof(names[0]));
+	const char *dir = dirs[fuzz_byte(&c) % (sizeof(dirs) / sizeof(dirs[0]))];
+	int how = fuzz_byte(&c) ^ (REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
+	uint8_t beside = fuzz_byte(&c);
+	char *range = fuzz_string(fuzz_part(&c)), path[128];
 	int64_t base = fuzz_byte(&c);
 	struct slice content = fuzz_rest(&c);
-	const char *name = names[kind % (sizeof(names) / sizeof(names[0]))];
 	uint8_t *copy = malloc(content.len + 1);
 	struct machine m;
 
 	if (size <= INPUT_MAX) {
-		report_set_level(OS_ERROR);
 		if (content.len > 0)
 			memcpy(copy, content.data, content.len);
-		if (*name == '%')
-			snprintf(path + 4, sizeof(path) - 4, "%020lld%s", (long long)base,
-			    strchr(name, 'd') + 1);
-		else
-			snprintf(path + 4, sizeof(path) - 4, "%s", name);
-		if (kind % 12 <= 2)
-			fuzz_repair_batches(copy, content.len, base, repair);
-		if (kind % 12 == 6 && (repair & REPAIR_CRC))
-			fuzz_repair_snapshot(copy, content.len);
+		snprintf(path, sizeof(path), names[kind].base ? "%s/%020lld%s" : "%s/%.0lld%s", dir,
+		    names[kind].base ? (long long)base : 0LL, names[kind].text);
+		repair(copy, content.len, kind, base, how);
 		machine_init(&m, NULL);
 		machine_write(&m, path, (struct slice){copy, content.len});
+		put_beside(&m, dir, beside, base);
 		machine_fail(&m, fail);
-		run(&m, options, (enum dump_topic)topic, range, path);
+		run(&m, options, dir, range, path);
 		machine_release(&m);
 	}
 	free(range);

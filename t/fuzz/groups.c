@@ -3,8 +3,8 @@
  * Listing, reading and deleting groups come to an end; what is committed
  * afterwards is read back.
  *
- * Input: which call fails; records: flags in a byte, then key and value as parts; or member files:
- * the flag, the file's name behind "mq.member." and its content as parts.
+ * Input: which call fails; records: flags in a byte, then key and value as parts; or
+ * member files: the flag, the file's name behind "mq.member." and its content as parts.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -162,8 +162,8 @@ take_name(void *ctx, const char *group)
 {
 	struct names *n = ctx;
 
-	if (n->count < 8)
-		n->v[n->count++] = strdup(group);
+	if (n->count < 8 && (n->v[n->count] = strdup(group)) != NULL)
+		n->count++;
 	return 0;
 }
 
@@ -218,7 +218,7 @@ commit(struct machine *m, struct store *s, const char *group)
 	group_offsets_release(&now);
 	if (group_delete_offsets(s, group, &o, 1, &err) == 0 &&
 	    group_committed(s, group, &now, &err) == 0) {
-		assert(group_offsets_get(&now, "t", 1) == -1 || machine_failed(m));
+		assert(group_offsets_get(&now, "t", 1) < 0 || machine_failed(m));
 		group_offsets_release(&now);
 	}
 }
@@ -258,13 +258,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cursor c = cursor_of(data, size);
 	struct machine m;
 	struct os *other;
-	uint8_t fail;
+	uint16_t fail;
 
 	if (size > INPUT_MAX)
 		return 0;
 	machine_init(&m, fresh_disk());
 	other = sim_os_new(m.disk, 2);
-	fail = fuzz_byte(&c);
+	fail = fuzz_u16(&c);
 	disk_fill(&m, other, &c);
 	machine_fail(&m, fail);
 	use(&m);

@@ -168,7 +168,6 @@ apply(struct image *im, const struct buf *bytes)
 			break;
 		at += (size_t)b.size;
 	}
-	query(im);
 }
 
 /* --- a store of it -------------------------------------------------------------------- */
@@ -180,8 +179,10 @@ is_inside(void *ctx, const char *path, bool is_dir, int64_t size)
 	(void)is_dir;
 	(void)size;
 	if (strcmp(path, "s") != 0 && strncmp(path, "s/", 2) != 0 && strcmp(path, "canary-0") != 0 &&
-	    strcmp(path, "canary-0/file") != 0)
+	    strcmp(path, "canary-0/file") != 0) {
+		fprintf(stderr, "outside: %s\n", path);
 		abort();
+	}
 	return 0;
 }
 
@@ -235,6 +236,7 @@ use_topic(struct store *s, const char *name)
 	append_one(s, name, 0);
 	append_one(s, name, 1);
 	store_sync(s, &err);
+	store_sync_partition(s, name, 0, INT64_MAX, &err);
 	store_trim(s, name, 0, -1, &start, &err);
 	store_usage(s, name, 0, &bytes, &segments, &err);
 	store_clean(s, name, 0, &cleaned, &err);
@@ -246,7 +248,9 @@ use_topic(struct store *s, const char *name)
 static void
 use_store(struct store *s)
 {
-	struct store_topic_spec spec = {.name = "made", .partitions = 2};
+	static char topic[] = "made", note[] = "";
+	struct store_topic_spec spec = {.name = topic, .partitions = 2};
+	struct group_offset offset = {.topic = topic, .metadata = note};
 	char names[4][TOPIC_NAME_MAX + 1];
 	size_t n = some_topics(s, names);
 	struct err err;
@@ -257,12 +261,13 @@ use_store(struct store *s)
 		use_topic(s, names[i]);
 	if (store_create_topic(s, &spec, &err) == 0)
 		assert(image_topic(store_image(s), "made") != NULL);
+	group_commit(s, "g", &offset, 1, &err);
 	group_list(s, no_group, NULL, &damaged, &err);
 	store_refresh(s, &err);
 }
 
 static void
-open_store(const struct logs *l, uint8_t fail)
+open_store(const struct logs *l, uint16_t fail)
 {
 	struct slice properties = {(const uint8_t *)PROPERTIES, strlen(PROPERTIES)};
 	struct store_options options;
@@ -284,6 +289,7 @@ open_store(const struct logs *l, uint8_t fail)
 		use_store(s);
 		store_free(s);
 	}
+	fuzz_memory(0);
 	sim_list(m.disk, is_inside, NULL);
 	assert(sim_size(m.disk, "canary-0/file") == (int64_t)properties.len);
 	machine_release(&m);
@@ -295,15 +301,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cursor c = cursor_of(data, size);
 	struct image im;
 	struct logs l;
-	uint8_t fail;
+	uint16_t fail;
 
 	if (size > INPUT_MAX)
 		return 0;
-	fail = fuzz_byte(&c);
+	fail = fuzz_u16(&c);
 	logs_make(&l, &c);
 	for (int i = 0; i < 2; i++) {
 		image_init(&im);
+		fuzz_memory(fail);
 		apply(&im, &l.bytes[i]);
+		fuzz_memory(0);
+		query(&im);
 		image_release(&im);
 	}
 	open_store(&l, fail);

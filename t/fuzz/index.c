@@ -118,9 +118,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	uint8_t fail = fuzz_byte(&c), how = fuzz_byte(&c);
+	uint16_t fail = fuzz_u16(&c);
+	uint8_t how = fuzz_byte(&c);
 	int64_t base = bases[(how >> 1) % (sizeof(bases) / sizeof(bases[0]))];
-	int64_t at = (int64_t)fuzz_byte(&c) << 8 | fuzz_byte(&c);
+	int64_t at = fuzz_u16(&c);
 	int entry = how & 1 ? OINDEX_ENTRY : TINDEX_ENTRY;
 	struct slice file = fuzz_rest(&c);
 	struct machine m;

@@ -2,8 +2,8 @@
  * options: command lines of every tool, configuration files, and what the tools
  * make of both.
  *
- * Input: which tool in a byte (bit 7: a configuration file), then words, apart
- * by NUL, or the file.
+ * Input: which call of malloc fails; which tool in a byte (bit 7: a configuration
+ * file), then words, apart by NUL, or the file.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -65,10 +65,12 @@ try_file(struct slice text)
 static void
 try_property(const char *text)
 {
+	unsigned held = fuzz_memory_hold();
 	char *name = strdup(text), *equals = strchr(name, '='), out[4096], again[4096];
 	struct config c;
 	struct err err;
 
+	fuzz_memory_resume(held);
 	if (equals != NULL) {
 		*equals = '\0';
 		config_init(&c);
@@ -110,6 +112,8 @@ read_numbers(const struct options *o)
 static void
 read_topics(const struct options *o)
 {
+	static const char *const names[] = {"orders", "__consumer_offsets"};
+	struct outcome outcome = {0};
 	struct selection s;
 	struct err err;
 
@@ -117,6 +121,9 @@ read_topics(const struct options *o)
 		selection_has(&s, "orders");
 		selection_has(&s, "__consumer_offsets");
 		(void)selection_unmatched(&s);
+		selection_tell_unmatched(&s, names, sizeof(names) / sizeof(names[0]),
+		    ERR_UNKNOWN_TOPIC_OR_PARTITION, &outcome);
+		assert((outcome.failed == 0) == (selection_unmatched(&s) == NULL));
 	}
 	selection_release(&s);
 }
@@ -152,6 +159,20 @@ read_properties(const struct options *o)
 	arena_release(&arena);
 }
 
+/* What it prints is not looked at. */
+static int
+load_config(struct config *c, const struct options *o)
+{
+	FILE *kept = stdout;
+	struct err err;
+	int rc;
+
+	stdout = nowhere();
+	rc = config_load(c, o, true, &err);
+	stdout = kept;
+	return rc;
+}
+
 static void
 read_all(const struct options *o)
 {
@@ -167,8 +188,8 @@ read_all(const struct options *o)
 	read_topics(o);
 	read_properties(o);
 	config_init(&c);
-	/* Files are not what is tried here, nor printing. */
-	if (!options_has(o, 'F') && !asks_for_list(o) && config_load(&c, o, true, &err) == 0)
+	/* Files are not what is tried here. */
+	if (!options_has(o, 'F') && load_config(&c, o) == 0)
 		use_config(&c);
 	if (store_dir_choose(&dir, o, &c, &err) == 0)
 		store_dir_release(&dir);
@@ -224,16 +245,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
+	uint16_t fail = fuzz_u16(&c);
 	uint8_t which = fuzz_byte(&c);
 	struct slice rest = fuzz_rest(&c);
 	char *words = fuzz_string(rest);
 
-	report_set_level(OS_ERROR);
 	setenv("MQ_CONFIG", "none", 1);
+	fuzz_memory(fail);
 	if (which & 128)
 		try_file(rest);
 	else
 		try_words(tools_all[which % 6], words, rest.len);
+	fuzz_memory(0);
 	free(words);
 	return 0;
 }

@@ -4,8 +4,9 @@
  * open; what recovery leaves must be a log: sound to verification, read to its
  * end, and ready for more.
  *
- * Input: which call fails, what is repaired and how the log is opened; then files: kind and state
- * in a byte, base in a byte, content as a part. Batches follow from the base.
+ * Input: which call fails; what is repaired (8: it fails in the last recovery, not
+ * before) and how the log is opened, in a byte each; then files: kind and state in a
+ * byte, base in a byte, content as a part. Batches follow from the base.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 
 #define DIR "t-0"
 #define STEPS_MAX 20000
+#define FAIL_LAST 8 /* with the repairs */
 #define INPUT_MAX 16384
 
 /* With FUZZ_SHOW set, to see what an input does. */
@@ -49,6 +51,7 @@ struct work {
 
 static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex", ".snapshot"};
 static const char *const states[] = {"", ".cleaned", ".swap", ".deleted"};
+static const char *const extras[] = {".foreign", ".log.cut", ".log.cut.1", ".log.cut.tmp"};
 
 static int64_t
 base_of(uint8_t byte)
@@ -82,6 +85,7 @@ put_file(struct work *w, struct cursor *c, int repair)
 	int64_t base = base_of(fuzz_byte(c));
 	struct slice content = fuzz_part(c);
 	uint8_t *copy = malloc(content.len + 1), tail[TAIL_SIZE];
+	char path[128];
 
 	if (content.len > 0)
 		memcpy(copy, content.data, content.len);
@@ -96,7 +100,9 @@ put_file(struct work *w, struct cursor *c, int repair)
 		w->has_tail = tail_parse(&w->tail, (char *)tail, sizeof(tail)) == 0;
 		break;
 	case 7:
-		machine_write(&w->m, DIR "/foreign", content);
+		snprintf(path, sizeof(path), DIR "/%020lld%s", (long long)base,
+		    extras[(kind >> 3) % (sizeof(extras) / sizeof(extras[0]))]);
+		machine_write(&w->m, path, content);
 		break;
 	default:
 		put_segment_file(w, kind, base, copy, content.len, repair);
@@ -231,8 +237,11 @@ append(struct mlog *log)
 	int ret;
 
 	batch_builder_init(&bb, CODEC_NONE, CODEC_LEVEL_DEFAULT);
-	if (batch_builder_add(&bb, &rec, &err) == -1 || batch_builder_finish(&bb, &b, &err) == -1)
-		abort();
+	if (batch_builder_add(&bb, &rec, &err) == -1 || batch_builder_finish(&bb, &b, &err) == -1) {
+		assert(fuzz_memory_failed());
+		batch_builder_release(&bb);
+		return -1;
+	}
 	ret = mlog_append(log, bb.raw.data, (size_t)b.size, epochs_latest(&log->epochs),
 	    rec.timestamp, &out, &err);
 	batch_builder_release(&bb);
@@ -270,6 +279,16 @@ use_log(struct mlog *log, uint8_t how)
 	append(log);
 }
 
+static struct sim_disk *
+clone(struct sim_disk *disk)
+{
+	unsigned held = fuzz_memory_hold();
+	struct sim_disk *copy = sim_clone(disk);
+
+	fuzz_memory_resume(held);
+	return copy;
+}
+
 /* A tail was believed, a clean stop or a recovery point: what comes of it need
  * not be sound. */
 static void
@@ -279,7 +298,7 @@ open_believing(struct work *w, uint8_t how, struct mlog_open_args args)
 	struct mlog log;
 	struct err err;
 
-	machine_init(&copy.m, sim_clone(w->m.disk));
+	machine_init(&copy.m, clone(w->m.disk));
 	if (mlog_open(&log, copy.m.os, DIR, &w->config, &args, &err) == 0) {
 		use_log(&log, how);
 		mlog_release(&log);
@@ -288,17 +307,32 @@ open_believing(struct work *w, uint8_t how, struct mlog_open_args args)
 	machine_release(&copy.m);
 }
 
+/* Opened by recovery; if that fails, then once more, as if nothing had been. */
+static int
+recover(struct work *w, struct mlog *log)
+{
+	struct mlog_open_args args = {.how = MLOG_RECOVER};
+	struct err err;
+	int ret = mlog_open(log, w->m.os, DIR, &w->config, &args, &err);
+
+	if (ret == -1 && machine_failed(&w->m)) {
+		show("recovery", err.text);
+		machine_fail(&w->m, 0);
+		ret = mlog_open(log, w->m.os, DIR, &w->config, &args, &err);
+	}
+	return ret;
+}
+
 /* Recovered, it is sound, and stays so. */
 static void
 open_recovering(struct work *w, uint8_t how)
 {
-	struct mlog_open_args args = {.how = MLOG_RECOVER};
 	struct mlog log;
 	struct reader *r;
 	struct err err;
 	int64_t end;
 
-	if (mlog_open(&log, w->m.os, DIR, &w->config, &args, &err) == -1)
+	if (recover(w, &log) == -1)
 		return;
 	assert(log.start_offset <= mlog_end(&log));
 	assert(verify(w, mlog_end(&log)) == 0 || machine_failed(&w->m));
@@ -316,16 +350,34 @@ open_recovering(struct work *w, uint8_t how)
 	look(w);
 }
 
+/* All segments in order, as mq-index does it. */
+static void
+rebuild(struct work *w, uint8_t how)
+{
+	struct segment_names names = {.count = 0};
+	struct segment_rebuilt rebuilt;
+	struct producers producers;
+	struct err err;
+
+	producers_init(&producers);
+	if (segment_names_read(&names, w->m.os, DIR, &err) == -1)
+		assert(machine_failed(&w->m));
+	for (size_t i = 0; i < names.count; i++)
+		if (names.names[i].kind == SEGMENT_LOG && names.names[i].state == SEGMENT_PLAIN)
+			segment_rebuild(w->m.os, DIR, names.names[i].base, 200,
+			    how & 32 ? &producers : NULL, how & 128, &rebuilt, &err);
+	segment_names_release(&names);
+	producers_release(&producers);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	uint8_t fail = fuzz_byte(&c);
+	uint16_t fail = fuzz_u16(&c);
 	int repair = fuzz_byte(&c) ^ (REPAIR_FRAMES | REPAIR_CRC | REPAIR_OFFSETS);
 	uint8_t how = fuzz_byte(&c);
-	struct segment_rebuilt rebuilt;
 	struct work w = {.has_tail = false};
-	struct err err;
 
 	if (size > INPUT_MAX)
 		return 0;
@@ -339,17 +391,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	for (int i = 0; i < 16 && cursor_left(&c) > 0; i++)
 		put_file(&w, &c, repair);
-	machine_fail(&w.m, fail & 1 ? fail : 0);
+	machine_fail(&w.m, repair & FAIL_LAST ? 0 : fail);
 	look(&w);
 	verify(&w, -1);
 	verify(&w, 5);
-	segment_rebuild(w.m.os, DIR, 0, 200, NULL, how & 128, &rebuilt, &err);
+	rebuild(&w, how);
 	open_believing(&w, how, (struct mlog_open_args){
 	    .how = how & 64 ? MLOG_CLEAN : MLOG_TRUST_TAIL,
 	    .tail = w.has_tail ? &w.tail.tail : NULL});
 	open_believing(&w, how, (struct mlog_open_args){.how = MLOG_RECOVER,
 	    .recovery_point = how & 64 ? 1000 : 40, .start_offset = how & 16 ? 3 : 0});
-	if (fail != 0 && !(fail & 1))
+	if (repair & FAIL_LAST)
 		machine_fail(&w.m, fail);
 	open_recovering(&w, how);
 	machine_release(&w.m);

@@ -12,9 +12,15 @@ import struct
 import sys
 
 DATA = "t/data/kafka-store"
-# Their inputs begin with the number of a call that fails; 0: none.
-FAILING = ["dump", "groups", "image", "index", "partition", "producers", "texts"]
+# Their inputs begin with the number of a call that fails (t/lib/fuzz.h); 0: none.
+FAILING = ["batch", "dump", "groups", "image", "index", "options", "partition", "producers",
+           "texts"]
+FAIL_ON, FAIL_MEMORY = 1 << 14, 1 << 15
 KINDS = ["log", "index", "timeindex", "txnindex", "snapshot"]
+
+
+class Fails(bytes):
+    """A seed of which each call is to fail in turn."""
 
 
 def read(path):
@@ -26,6 +32,17 @@ def part(data):
     return struct.pack(">H", len(data)) + data
 
 
+def batch():
+    text = b"".join(b"%d bottles of beer on the wall\n" % n for n in range(99, 80, -1))
+    for codec in range(6):
+        for level in (0x80, 0, 1, 3, 9, 17, 22, 0xff, 0x9c):
+            yield bytes([codec, level]) + text
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        content = read(f"t/data/batches/{codec}.bin")
+        number = ["none", "gzip", "snappy", "lz4", "zstd"].index(codec)
+        yield Fails(bytes([number, 0x80]) + content)
+
+
 def texts():
     for which, pattern in enumerate(["*-offset-checkpoint", "*/leader-epoch-checkpoint",
                                      "meta.properties", "*/partition.metadata"]):
@@ -34,7 +51,13 @@ def texts():
     yield b"\x00" + b"0\n2\nt 0 5\nt 1 9223372036854775807\n"
     yield b"\x01" + b"0\n3\n0 0\n1 5\n7 100\n"
     yield b"\x02" + b"# c\n! d\nversion = 1\nnode.id:7\ncluster.id=x\n"
-    yield b"\x04mq.tail 1 01234567-89ab-cdef-0123-456789abcdef 3 0 4096 17 0 1 2 3 -1 1 "
+    tail = b"\x04mq.tail 1 01234567-89ab-cdef-0123-456789abcdef 3 0 4096 17 0 1 2 3 -1 1 "
+    yield tail
+    yield tail + b"1700000000000 -1 "
+    yield tail + b"1600000000000 -1 "
+    yield tail + b"1700000003000 5 "
+    yield tail + b"-1 -1 "
+    yield b"\x04mq.tail 2 no tail"
 
 
 def index():
@@ -74,6 +97,39 @@ def partition_files(directory):
     return out
 
 
+def at(batch, offset):
+    return struct.pack(">q", offset) + batch[8:]
+
+
+def cuts(one):
+    """Good batches behind bad ones, and what an earlier recovery kept of them."""
+    bad = at(one, 1)[:-1] + b"\xff"
+    behind = bad + at(one, 2)
+    log = bytes([0, 0]) + part(one + behind)
+    later = bytes([0, 10]) + part(at(one, 10))
+    cut, cut_1 = bytes([8 | 7]), bytes([16 | 7])
+    for how in (7, 15):
+        head = bytes([how, 0])
+        yield Fails(head + log + later)
+        yield Fails(head + log + later + bytes([0, 20]) + part(at(one, 20)) + cut + b"\x0a" + part(b"x"))
+        yield Fails(head + log + cut + b"\0" + part(behind))
+        yield head + log + cut + b"\0" + part(bad) + cut_1 + b"\0" + part(behind)
+        yield head + log + cut + b"\0" + part(behind[:-1] + b"x")
+        yield head + log + later + cut + b"\x0a" + part(b"x") + cut_1 + b"\x0a" + part(b"y")
+
+
+def replacements(one):
+    """Compactions that were interrupted: 0 and 4 become 0."""
+    old = bytes([0, 0]) + part(one + at(one, 1)) + bytes([0, 4]) + part(at(one, 4))
+    old += bytes([1, 0]) + part(b"") + bytes([2, 4]) + part(b"") + bytes([0, 9]) + part(at(one, 9))
+    for state in (8, 16, 24):
+        new = bytes([state, 0]) + part(one + at(one, 4))
+        new += bytes([state | 1, 0]) + part(b"") + bytes([state | 2, 0]) + part(b"")
+        for how in (7, 15):
+            yield Fails(bytes([how, 0]) + old + new)
+            yield Fails(bytes([how, 0]) + old + new + bytes([8, 4]) + part(at(one, 4)))
+
+
 def partition():
     for directory in sorted(glob.glob(f"{DATA}/*-[0-9]")):
         files = partition_files(directory)
@@ -90,6 +146,11 @@ def partition():
         yield b"\x00\x3f" + bytes([0, 0]) + part(one * 4) + bytes([state, 0]) + part(one * 2)
     yield b"\x02\x3f" + bytes([0, 0]) + part(one + one[:-1] + b"\x00" + one)
     yield b"\x00\x3f" + bytes([0, 0]) + part(one + one[:40])
+    yield from cuts(one)
+    yield from replacements(one)
+    transactions = partition_files(f"{DATA}/txn-0")
+    for how in (0x20, 0xa0):
+        yield Fails(bytes([0, how]) + transactions)
     yield (b"\x00\x3f" + bytes([0, 0]) + part(one * 4) + bytes([6, 0]) + part(
         b"mq.tail 1 0-0 0 0 %d 2 0 1 2 3 -1 0 " % (len(one) * 2)))
 
@@ -154,8 +215,24 @@ def image():
         yield b"".join(fresh[:12]) + record
     kinds = {record[5] if len(record) > 5 else 0: record for record in log}
     yield b"".join(fresh[:2]) + b"".join(kinds.values())
+    yield from brokers(b"".join(fresh))
+    config = [record for record in log if record[4:5] == b"\x04"]
+    topic = [record for record in log if record[4:5] == b"\x02"]
+    parts = [record for record in log if record[4:5] == b"\x03"]
+    yield Fails(b"".join(fresh[:2] + config[:9] + topic[:9] + parts[:9]))
+    yield b"".join(fresh[:2] + topic[:2]) + topic[0][:-4] + b"abc" + topic[0][-1:]
+    yield Fails(b"".join(fresh))
     for path in ("voters", "kraft-version", "leader-change", "snapshot-header"):
         yield b"".join(fresh) + b"\x40" + part(read(f"t/data/batches/{path}.bin"))
+
+
+def brokers(before):
+    """Brokers come, are fenced and go, as older logs say it."""
+    out = before
+    for kind in (7, 8, 1, 1, 7):
+        for broker in (1, 2):
+            out += b"\0" + part(bytes([1, kind, 0]) + struct.pack(">iq", broker, 5) + b"\0")
+        yield out
 
 
 def groups():
@@ -170,13 +247,16 @@ def groups():
             yield out
             yield out + out
             yield b"\x80" + part(batch)
-    old = part(b"\0\0\0\1g\0\1t\0\0\0\0") + part(b"\0\1" + struct.pack(">q", 5) + b"\0\1m" + bytes(16))
+    old = part(b"\0\0\0\1g\0\1t\0\0\0\0") + part(b"\0\0" + struct.pack(">q", 5) + b"\0\1m" + bytes(8))
     new = part(b"\0\1\0\1g\0\1t\0\0\0\0") + part(b"\0\3" + struct.pack(">qi", 5, 1) + b"\0\1m" + bytes(8))
     other = part(b"\0\1\0\1g\0\1t\0\0\0\0") + part(
         b"\0\4" + struct.pack(">qi", 5, 1) + b"\2m" + bytes(8) + b"\1\0\x10" + b"\7" * 16)
     for flags in (0x20, 0x25):
         for record in (old, new, other):
             yield bytes([flags]) + record + bytes([flags]) + record + bytes([flags]) + new
+    group = part(b"\0\2\0\1g") # its state, and then none
+    yield Fails(b"\x20" + group + part(b"\0\3" + bytes(20)) + b"\x30" + group + part(b"") +
+                b"\x20" + new + b"\x20" + old + b"\x30" + new)
     name = b"g.0123456789012345678901"
     yield b"\x40" + part(name) + part(b"g\nclient\n123\nt\nother\n")
     yield b"\x40" + part(name) + part(b"g\nclient\n") + b"\x40" + part(name[:-1] + b"x") + part(
@@ -185,9 +265,9 @@ def groups():
 
 
 def dump():
-    kinds = [("log", 0), ("checkpoint", 1), ("index", 3), ("timeindex", 4), ("txnindex", 5),
-             ("snapshot", 6), ("leader-epoch-checkpoint", 7), ("offset-checkpoint", 8),
-             ("properties", 9), ("metadata", 9), ("quorum-state", 10)]
+    kinds = [("log", 0), ("leader-epoch-checkpoint", 7), ("offset-checkpoint", 8),
+             (".checkpoint", 1), ("timeindex", 4), ("txnindex", 5), ("index", 3),
+             ("snapshot", 6), ("properties", 9), ("metadata", 9), ("quorum-state", 10)]
     topics = [("consumer_offsets", 1), ("transaction_state", 2), ("share_group", 3),
               ("cluster_metadata", 4)]
     for path in sorted(glob.glob(f"{DATA}/**", recursive=True)):
@@ -197,19 +277,27 @@ def dump():
         topic = ([t for name, t in topics if name in path] or [0])[0]
         content = read(path)
         for options in (0, 17, 32, 0x75, 18):
-            yield bytes([options, kind[0], topic, 0]) + part(b"") + b"\x00" + content
-        yield bytes([4, kind[0], topic, 7]) + part(b"2..5") + b"\x00" + content
+            for beside in (0, 1, 0xf9, 2, 11):
+                yield bytes([options, kind[0], topic, 0, beside]) + part(b"") + b"\x00" + content
+        yield bytes([4, kind[0], topic, 7, 0]) + part(b"2..5") + b"\x00" + content
         for points in (b"@2020-01-01..", b"..@2020-01-01", b"@2020-01-01..2040-01-01", b"+1..-1"):
-            yield bytes([5, kind[0], topic, 0]) + part(points) + b"\x00" + content
+            yield bytes([5, kind[0], topic, 0, 0]) + part(points) + b"\x00" + content
     for path in sorted(glob.glob("t/data/batches/*.bin")):
         for name, topic in topics + [("", 0)]:
-            for options in (17, 18, 32):
-                yield bytes([options, 0, topic, 7]) + part(b"") + b"\x00" + read(path)[:4000]
-        yield bytes([17, 2, 0, 7]) + part(b"-1..") + b"\x00" + read(path)[:4000]
+            for options in (16, 17, 18, 32):
+                yield bytes([options, 0, topic, 7, 0]) + part(b"") + b"\x00" + read(path)[:4000]
+        yield bytes([17, 2, 0, 7, 0]) + part(b"-1..") + b"\x00" + read(path)[:4000]
     one = read("t/data/batches/one.bin")
-    yield bytes([17, 0, 0, 7]) + part(b"") + b"\x00" + one + one[:30] + b"\x01" + one[31:] + one
-    yield bytes([17, 0, 0, 7]) + part(b"") + b"\x00" + one + one[:-4]
-    yield bytes([17, 0, 0, 7]) + part(b"") + b"\x00" + one + bytes(200)
+    for beside in (0, 1, 9, 0xf9, 2, 10, 11):
+        for torn in (one[:-4], bytes(200), one[:30] + b"\x01" + one[31:] + one):
+            yield bytes([17, 0, 0, 7, beside]) + part(b"") + b"\x00" + one + torn
+    epochs = b"".join(at(one, n)[:12] + struct.pack(">i", epoch) + one[16:]
+                      for n, epoch in enumerate((1, 5, 3, 3)))
+    yield bytes([17, 0, 0, 7, 0]) + part(b"") + b"\x00" + epochs
+    for header in ("headers", "nulls"):
+        for options in (16, 17):
+            yield Fails(bytes([options, 0, 0, 0, 3]) + part(b"") + b"\0" +
+                        read(f"t/data/batches/{header}.bin"))
 
 
 ENVELOPES = [
@@ -317,6 +405,12 @@ COMMANDS = [
     (1, "--color=alw"), (1, "--col"), (2, "del"), (0, "-X"), (0, "-X acks="), (0, "-"),
     (1, "-t ^or.*s -t __c* x"), (0, "-z"), (0, "--compression="), (1, "-m 5s -X isolation"),
     (2, "create -X message.timestamp.before.max.ms=1h -X min.cleanable.dirty.ratio=0.5 a b"),
+    (1, "-X list -t t"), (0, "-X dump -X acks=1"), (1, "-t ordres -t ^x.* -t o?x -t t"),
+    (0, "-X topic.request.required.acks=1 -X sasl.password=x"), (2, "describe ordres nothing g*"),
+    (0, "-X partitioner.class=x.RoundRobinPartitioner -X profile=none"),
+    (0, "-X partitioner.class=org.apache.kafka.clients.producer.internals.DefaultPartitioner"),
+    (2, "create -X follower.replication.throttled.replicas=0:1,1:2 a"), (1, "-X profile="),
+    (2, "create -X leader.replication.throttled.replicas=*,0:1,x a"), (0, "-X =x"),
     (2, "create -X unclean.leader.election.enable=TRUE -X preallocate=no a"),
 ]
 
@@ -324,6 +418,10 @@ COMMANDS = [
 def options():
     for tool, text in COMMANDS:
         yield bytes([tool]) + text.replace(" ", "\0").encode()
+    for tool, text in ((0, "-t t -X acks=1 -X topic.acks=all -X list"), (1, "-t o* -J -o 5..9"),
+                       (2, "create t -X retention.ms=7d -X cleanup.policy=compact,delete")):
+        yield Fails(bytes([tool]) + text.replace(" ", "\0").encode())
+    yield Fails(b"\x80acks=1\n[profile a]\nlinger.ms=5\n")
     for tool in range(6):
         yield bytes([tool]) + b"-"
         yield bytes([tool]) + b"--"
@@ -356,9 +454,12 @@ def main():
         os.makedirs(f"{sys.argv[1]}/{name}", exist_ok=True)
         seeds = list(make())
         if name in FAILING:
-            long = sorted(seeds, key=len)[-40::8]
-            seeds = [b"\0" + seed for seed in seeds]
-            seeds += [bytes([call]) + seed for seed in long for call in range(1, 190)]
+            numbers = [kind | call for call in range(1, 160) for kind in (0, FAIL_MEMORY)]
+            numbers += [FAIL_ON | number for number in numbers[::8]]
+            failing = [seed for seed in seeds if isinstance(seed, Fails)]
+            failing += sorted(seeds, key=len)[-40::8]
+            seeds = [b"\0\0" + seed for seed in seeds]
+            seeds += [struct.pack(">H", n) + seed for seed in failing for n in numbers]
         for number, seed in enumerate(seeds):
             with open(f"{sys.argv[1]}/{name}/seed-{number:03}", "wb") as file:
                 file.write(seed)

@@ -34,8 +34,10 @@ try_checkpoint(struct machine *m, struct slice text)
 
 			assert(checkpoint_get(&again, e->topic, e->partition) == e->offset);
 		}
-		checkpoint_set(&c, "t", 1, 5, &err);
-		assert(checkpoint_get(&c, "t", 1) == 5);
+		if (checkpoint_set(&c, "t", 1, 5, &err) == 0)
+			assert(checkpoint_get(&c, "t", 1) == 5);
+		else
+			assert(fuzz_memory_failed());
 		checkpoint_del(&c, "t", 1);
 		checkpoint_del(&c, "t", 2);
 		assert(checkpoint_get(&c, "t", 1) == -1);
@@ -123,8 +125,20 @@ try_partition_metadata(struct machine *m, struct slice text)
 		fuzz_touch(&id, sizeof(id));
 }
 
+/* What it says of the clock is doubted, and believed at last. */
 static void
-try_tail(struct slice text)
+use_clock(struct machine *m, struct tail_clock clock)
+{
+	for (int hour = 0; hour < 3; hour++) {
+		tail_clock_look(&clock, m->os);
+		assert(clock.offset_ms >= 0 && clock.doubt_ms >= -1);
+		sim_advance_ms(m->disk, 3600000);
+	}
+	assert(clock.doubt_ms == -1);
+}
+
+static void
+try_tail(struct machine *m, struct slice text)
 {
 	struct tail_hint h, again;
 	char out[TAIL_SIZE], out_again[TAIL_SIZE];
@@ -132,6 +146,7 @@ try_tail(struct slice text)
 	if (tail_parse(&h, (const char *)text.data, text.len) == -1)
 		return;
 	assert(strlen(h.boot_id) < sizeof(h.boot_id));
+	use_clock(m, h.clock);
 	tail_format(&h, out);
 	assert(tail_parse(&again, out, sizeof(out)) == 0);
 	tail_format(&again, out_again);
@@ -139,7 +154,7 @@ try_tail(struct slice text)
 }
 
 static void
-try_repaired_tail(struct slice text)
+try_repaired_tail(struct machine *m, struct slice text)
 {
 	uint8_t bytes[TAIL_SIZE];
 
@@ -147,14 +162,15 @@ try_repaired_tail(struct slice text)
 	if (text.len > 0)
 		memcpy(bytes, text.data, text.len < sizeof(bytes) ? text.len : sizeof(bytes));
 	fuzz_repair_tail(bytes, sizeof(bytes));
-	try_tail((struct slice){bytes, sizeof(bytes)});
+	try_tail(m, (struct slice){bytes, sizeof(bytes)});
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	uint8_t fail = fuzz_byte(&c), which = fuzz_byte(&c);
+	uint16_t fail = fuzz_u16(&c);
+	uint8_t which = fuzz_byte(&c);
 	struct slice text = fuzz_rest(&c);
 	struct machine m;
 
@@ -174,8 +190,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_partition_metadata(&m, text);
 		break;
 	default:
-		try_tail(text);
-		try_repaired_tail(text);
+		try_tail(&m, text);
+		try_repaired_tail(&m, text);
 		break;
 	}
 	machine_release(&m);

@@ -13,11 +13,20 @@
 #define SNAPSHOT_ENTRY 46
 #define TAIL_BYTES 320
 #define CRC_DIGITS 8
+#define FAIL_AT (FAIL_ON - 1)
 
 uint8_t
 fuzz_byte(struct cursor *c)
 {
 	return cursor_left(c) > 0 ? *cursor_bytes(c, 1) : 0;
+}
+
+uint16_t
+fuzz_u16(struct cursor *c)
+{
+	unsigned high = fuzz_byte(c);
+
+	return (uint16_t)(high << 8 | fuzz_byte(c));
 }
 
 struct slice
@@ -31,9 +40,8 @@ fuzz_rest(struct cursor *c)
 struct slice
 fuzz_part(struct cursor *c)
 {
-	size_t len = (size_t)fuzz_byte(c) << 8;
+	size_t len = fuzz_u16(c);
 
-	len |= fuzz_byte(c);
 	if (len > cursor_left(c))
 		return fuzz_rest(c);
 	return (struct slice){cursor_bytes(c, len), len};
@@ -120,37 +128,49 @@ fuzz_repair_tail(uint8_t *data, size_t len)
 	memcpy(data + len - 1 - CRC_DIGITS, crc, CRC_DIGITS);
 }
 
+/* --- what fails ------------------------------------------------------------------ */
+
+void
+fuzz_memory(uint16_t fail)
+{
+	fuzz_memory_fail(fail & FAIL_MEMORY ? fail & FAIL_AT : 0, fail & FAIL_ON);
+}
+
 /* --- a simulated machine --------------------------------------------------------- */
 
 void
 machine_init(struct machine *m, struct sim_disk *disk)
 {
+	unsigned held = fuzz_memory_hold();
+
 	m->disk = disk != NULL ? disk : sim_disk_new();
 	m->sim = sim_os_new(m->disk, 1);
 	m->os = fault_new(m->sim);
 	assert(m->disk != NULL && m->os != NULL);
+	fuzz_memory_resume(held);
 }
 
 void
-machine_fail(struct machine *m, uint8_t byte)
+machine_fail(struct machine *m, uint16_t fail)
 {
 	struct fault_plan plan = {.calls = FAULT_ALL & ~(unsigned)(FAULT_CLOSE | FAULT_CLOSE_WRITTEN),
-	    .at = byte < 128 ? byte : (byte - 127u) * 2,
-	    .sticky = byte >= 128};
+	    .at = fail & FAIL_AT,
+	    .sticky = fail & FAIL_ON};
 
-	if (byte != 0)
-		fault_plan(m->os, &plan);
+	fault_plan(m->os, plan.at != 0 && !(fail & FAIL_MEMORY) ? &plan : NULL);
+	fuzz_memory(fail);
 }
 
 bool
 machine_failed(struct machine *m)
 {
-	return fault_fired(m->os) > 0;
+	return fault_fired(m->os) > 0 || fuzz_memory_failed();
 }
 
 void
 machine_release(struct machine *m)
 {
+	fuzz_memory(0);
 	assert(sim_os_open_count(m->sim) == 0);
 	os_free(m->os);
 	sim_disk_free(m->disk);
@@ -159,7 +179,10 @@ machine_release(struct machine *m)
 void
 machine_write(struct machine *m, const char *path, struct slice content)
 {
+	unsigned held = fuzz_memory_hold();
+
 	if (sim_write(m->disk, path, content.len > 0 ? (const void *)content.data : "",
 		content.len) == -1)
 		abort();
+	fuzz_memory_resume(held);
 }

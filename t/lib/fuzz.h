@@ -15,8 +15,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The next byte; 0 behind the end. */
+/* The next byte, or two of them; 0 behind the end. */
 uint8_t fuzz_byte(struct cursor *c);
+uint16_t fuzz_u16(struct cursor *c);
 
 /* A length of two bytes and so many bytes, or as many as are left. */
 struct slice fuzz_part(struct cursor *c);
@@ -45,6 +46,28 @@ void fuzz_repair_snapshot(uint8_t *data, size_t len);
 /* The checksum of mq.tail. */
 void fuzz_repair_tail(uint8_t *data, size_t len);
 
+/* --- what fails -------------------------------------------------------------------
+ *
+ * Two bytes say it: 0 is nothing; else the lower 14 bits are the number of the
+ * call that fails, FAIL_MEMORY takes it from malloc and its kin, not from the
+ * simulated machine, and with FAIL_ON all calls after it fail too. */
+
+enum { FAIL_ON = 1 << 14, FAIL_MEMORY = 1 << 15 };
+
+/* If `fail` is of memory, it counts from here. */
+void fuzz_memory(uint16_t fail);
+
+/* 0: no more failures. */
+void fuzz_memory_fail(unsigned at, bool lasts);
+
+/* True if it has, since the last fuzz_memory. */
+bool fuzz_memory_failed(void);
+
+/* Harnesses' own needs do not count: what is left until the failure, kept by the
+ * caller and given back. */
+unsigned fuzz_memory_hold(void);
+void fuzz_memory_resume(unsigned left);
+
 /* --- a simulated machine ------------------------------------------------------- */
 
 struct machine {
@@ -56,14 +79,13 @@ struct machine {
 /* A process on `disk`, which becomes the machine's; NULL: an empty one. */
 void machine_init(struct machine *m, struct sim_disk *disk);
 
-/* One call fails, from here on: the one that `byte` says; 0: none. Of those from
- * 128 on every second number, and all calls after it. */
-void machine_fail(struct machine *m, uint8_t byte);
+/* What `fail` says fails, counted from here on; 0: nothing does any more. */
+void machine_fail(struct machine *m, uint16_t fail);
 
 /* True if it has: then nothing is promised but an orderly end. */
 bool machine_failed(struct machine *m);
 
-/* Nothing may be left open. */
+/* Nothing may be left open. Memory fails no more. */
 void machine_release(struct machine *m);
 
 /* Sets a file; one that cannot be is a broken test. */
