@@ -41,7 +41,7 @@ is_last_of_producer(const struct compaction *c, const struct batch *b)
 		return false;
 	if (most == 0)
 		most = COMPACT_PRODUCER_EXPIRE_MS;
-	if (most > 0 && p->txn_first_offset == -1 && c->args->now_ms - p->last_timestamp >= most)
+	if (most > 0 && p->txn_first_offset == -1 && p->last_timestamp <= c->args->now_ms - most)
 		return false;
 	if (p->batch_count > 0)
 		return batch_last_offset(b) == p->batches[p->batch_count - 1].last_offset;

@@ -77,7 +77,7 @@ breached(struct retain *r, enum breach why, struct err *err)
 	case BREACH_TIME:
 		if (mlog_newest_time(log, 0, &newest, err) == -1)
 			return -1;
-		return r->now_ms - newest > log->config.retention_ms;
+		return newest < r->now_ms - log->config.retention_ms;
 	}
 	return 0;
 }
