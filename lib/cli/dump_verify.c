@@ -19,7 +19,9 @@ turn_to(struct verifying *v, const char *file)
 	struct buf path = BUF_INIT;
 
 	buf_printf(&path, "%s/%s", v->dir, file);
-	if (v->path.len != path.len || memcmp(v->path.data, path.data, path.len) != 0) {
+	/* Without memory both are empty. */
+	if (v->path.len != path.len ||
+	    (path.len > 0 && memcmp(v->path.data, path.data, path.len) != 0)) {
 		buf_release(&v->path);
 		v->path = path;
 		v->d->headed = false;
