@@ -159,18 +159,37 @@ take_offset(struct kept *k, struct kept_group *g, int64_t at, struct slice key,
 	return 0;
 }
 
+/* An offset's key less its type. What lies behind a key is no part of it, as in
+ * Kafka: else a partition would be listed twice. */
+static struct slice
+offset_key(struct slice key)
+{
+	struct slice rest = {key.data + 2, key.len - 2};
+	struct cursor c = cursor_of(rest.data, rest.len);
+
+	for (int i = 0; i < 2; i++) {
+		int16_t len = cursor_i16(&c);
+
+		cursor_bytes(&c, len > 0 ? (size_t)len : 0);
+	}
+	cursor_i32(&c);
+	if (!c.failed)
+		rest.len -= cursor_left(&c);
+	return rest;
+}
+
 static int
 take_record(void *ctx, int64_t at, struct slice key, const struct slice *value, struct err *err)
 {
 	struct kept *k = ctx;
-	struct slice name, rest = {key.data + 2, key.len - 2};
+	struct slice name;
 	int type = group_key_group(key, &name);
 	struct kept_group *g = group_make(k, name, err);
 
 	if (g == NULL)
 		return -1;
 	if (type == KEY_OFFSET || type == KEY_LEGACY_OFFSET)
-		return take_offset(k, g, at, rest, value, type, err);
+		return take_offset(k, g, at, offset_key(key), value, type, err);
 	return take_other(k, g, key, value == NULL, err);
 }
 
