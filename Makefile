@@ -48,7 +48,7 @@ $(BUILD)/libtest.a:   $(LIBTEST)
 $(BUILD)/mq-tools:    $(call objects,src) $(BUILD)/libmq.a
 $(TOOLS):             $(BUILD)/mq-tools
 	@mkdir -p $(@D)
-	ln -f $< $@ 2>/dev/null || cp -f $< $@
+	@ln -f $< $@ 2>/dev/null || cp -f $< $@
 $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a

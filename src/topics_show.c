@@ -40,13 +40,14 @@ int
 topics_each_place(struct topics *c, const struct point *point, const struct column *columns,
     size_t column_count, topics_row *row, struct err *err)
 {
+	const struct options *options = c->options;
 	struct positions places = {.list = NULL};
 	int ret = find_places(c, &places, err);
 
 	if (ret == 0 && point != NULL)
 		ret = positions_resolve(&places, c->conn.target, *point, err);
 	if (ret == 0)
-		ret = print_init_stdout(&c->table, columns, column_count, c->options, err);
+		ret = print_init_stdout(&c->table, columns, column_count, options, err);
 	if (ret == 0)
 		ret = print_rows(c, &places, row, err);
 	positions_release(&places);

@@ -28,7 +28,7 @@ function __mq_complete
                 set -l where
                 test -n "$parts[2]"; and set where -d $parts[2]
                 set -l lister mq-(string sub -s 2 -- $parts[1])s
-                command $lister $where list 2>/dev/null
+                command $lister $where list '*' '__*' 2>/dev/null
             case '*'
                 printf '%s\n' $line
         end

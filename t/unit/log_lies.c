@@ -125,7 +125,7 @@ test_tails(void)
 	lies[n++].size = 600;
 	for (size_t i = 0; i < n; i++) {
 		struct mlog_open_args args = {.tail = &lies[i]};
-		int64_t next;
+		int64_t next = -1;
 		int bad = 0;
 
 		make_log(&w);
