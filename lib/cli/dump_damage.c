@@ -237,7 +237,7 @@ zeros_from(struct damage *at, int64_t position, struct err *err)
 static bool
 is_torn(const struct damage *at, bool zeros)
 {
-	if (at->d->kind != DUMP_LOG || !at->last_segment)
+	if (at->d->kind != DUMP_LOG || !at->last_segment || at->scan.gave_up)
 		return false;
 	if (at->recovery_point != UNKNOWN)
 		return expected(at) >= at->recovery_point;

@@ -174,6 +174,7 @@ mark_end(struct reader *r, int64_t size)
 	r->end_base = r->view.base;
 	r->end_position = r->view.scan.position;
 	r->end_size = size;
+	scan_again(&r->view.scan);
 }
 
 static int64_t

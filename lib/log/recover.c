@@ -187,7 +187,8 @@ verify_segment(struct recovery *rc, struct err *err)
 		if (good == -1)
 			return segment_err(s, SEGMENT_LOG, err);
 		if (log->tail.end_offset >= rc->point) {
-			r = mlog_cut(log, rc->at, position, log->tail.end_offset, good == 1, err);
+			r = mlog_cut(log, rc->at, position, log->tail.end_offset,
+			    good == 1 || rc->scan.gave_up, err);
 			return r == -1 ? -1 : 1;
 		}
 		if (!step_over(rc, good, &b, why))

@@ -80,6 +80,9 @@ struct scan {
 	size_t block_size; /* how much to read next */
 	int64_t last_size; /* of the batch before, when only headers are read */
 	int64_t next_base;  /* base offset in the header behind the batch given; -1 unknown */
+	int64_t seen;       /* bytes of the file from its beginning that were looked at */
+	int64_t in_vain;    /* bytes checked that were no good batch, since scan_start */
+	bool gave_up;       /* too many: scan_find has not looked at all that is there */
 	enum batch_fault fault; /* why scan_next said -1 */
 	struct batch bad;       /* the header then, as far as it could be read */
 };
@@ -96,6 +99,9 @@ void scan_move(struct scan *s, int64_t position);
 /* Forgets what was read: the file may have changed. */
 void scan_forget(struct scan *s);
 
+/* What comes is another pass over the file: scan_find begins to count anew. */
+void scan_again(struct scan *s);
+
 /* 1: a whole batch with a good checksum and header, and the position is behind
  * it. 0: the end of the file, exactly behind a batch. -1: `fault` says what is
  * wrong at `position`, where it stays, and err->code is ERR_CORRUPT; any other
@@ -109,8 +115,9 @@ bool scan_is_misplaced(const struct scan *s, const struct batch *b, int64_t expe
 
 /* Looks for the next good batch at or after `from` whose base offset is at
  * least `offset` and within int32 of `segment_base`. 1 (position stands there,
- * and `b` is its header), 0 if there is none, -1. Bounded work, also for
- * bytes that were made to look like batches. */
+ * and `b` is its header), 0 if there is none, -1. The work of a whole pass is
+ * linear, also over bytes that were made to look like batches: when that would
+ * take more, the answer is 0 and `gave_up` is set. */
 int scan_find(struct scan *s, int64_t from, int64_t offset, int64_t segment_base, struct batch *b,
     struct err *err);
 

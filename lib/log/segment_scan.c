@@ -10,7 +10,12 @@
 #define BLOCK_MOST (512 << 10)  /* a stream wants much */
 #define HEADERS_BLOCK (4 << 10) /* between two far headers */
 #define MAGIC_AT 16
-#define FIND_BUDGET (1LL << 30) /* bytes checksummed in vain before a search stops at headers */
+
+/* Each byte of rot is checked a few times. What claims more than so many for each
+ * byte of the file, and these in addition, was made to keep us busy: headers of
+ * which each says that its batch reaches to the end. */
+#define VAIN_EACH 16
+#define VAIN_FREE (256LL << 20)
 
 void
 scan_init(struct scan *s)
@@ -35,7 +40,9 @@ scan_start(struct scan *s, struct os *os, int fd, int64_t position)
 	s->position = position;
 	s->limit = INT64_MAX;
 	s->block_size = BLOCK_FIRST;
+	s->seen = 0;
 	scan_forget(s);
+	scan_again(s);
 }
 
 void
@@ -49,6 +56,13 @@ scan_forget(struct scan *s)
 {
 	buf_clear(&s->block);
 	s->block_at = s->position;
+}
+
+void
+scan_again(struct scan *s)
+{
+	s->in_vain = 0;
+	s->gave_up = false;
 }
 
 /* Bytes in memory from the position on. */
@@ -114,6 +128,8 @@ need(struct scan *s, size_t want, struct err *err)
 		return err_sys(err, errno, "read at byte %lld",
 		    (long long)(s->block_at + (int64_t)s->block.len));
 	s->block.len += (size_t)got;
+	if (s->seen < s->block_at + (int64_t)s->block.len)
+		s->seen = s->block_at + (int64_t)s->block.len;
 	if (s->block_size < BLOCK_MOST)
 		s->block_size *= 2;
 	return 0;
@@ -209,8 +225,13 @@ look(struct scan *s, struct batch *b, struct err *err)
 int
 scan_next(struct scan *s, struct batch *b, struct err *err)
 {
+	int r;
+
 	s->fault = BATCH_OK;
-	return look(s, b, err);
+	r = look(s, b, err);
+	if (r == -1 && s->bad.size > 0)
+		s->in_vain += s->bad.size < (int64_t)here(s) ? s->bad.size : (int64_t)here(s);
+	return r;
 }
 
 uint32_t
@@ -254,7 +275,6 @@ scan_fault_text(const struct scan *s, char *text, size_t size)
 
 struct hunt {
 	int64_t offset, segment_base; /* what offsets are believable */
-	int64_t budget;
 };
 
 static bool
@@ -265,26 +285,27 @@ believable(const struct hunt *h, const struct batch *b)
 	    b->record_count >= 0 && b->record_count <= (int64_t)b->last_offset_delta + 1;
 }
 
-/* Is there a good batch at the position? A candidate that is not costs its
- * size of the budget. */
+/* Has the pass cost as much as it may? */
+static bool
+is_spent(const struct scan *s)
+{
+	return (s->in_vain - VAIN_FREE) / VAIN_EACH > s->seen;
+}
+
+/* Is there a good batch at the position? */
 static int
-try_here(struct scan *s, struct hunt *h, struct batch *b, struct err *err)
+try_here(struct scan *s, const struct hunt *h, struct batch *b, struct err *err)
 {
 	int64_t at = s->position;
 	int r;
 
 	if (batch_view_header(bytes_here(s), here(s), b) != BATCH_OK || !believable(h, b))
 		return 0;
-	if (h->budget < b->size)
-		return 0;
 	r = scan_next(s, b, err);
 	s->position = at;
 	if (r == 1)
 		return 1;
-	if (r == -1 && err->code != ERR_CORRUPT)
-		return -1;
-	h->budget -= s->bad.size > 0 ? s->bad.size : 0;
-	return 0;
+	return r == -1 && err->code != ERR_CORRUPT ? -1 : 0;
 }
 
 /* Moves to the next byte that could begin a batch within what is in memory;
@@ -311,7 +332,7 @@ int
 scan_find(struct scan *s, int64_t from, int64_t offset, int64_t segment_base, struct batch *b,
     struct err *err)
 {
-	struct hunt h = {offset, segment_base, FIND_BUDGET};
+	const struct hunt h = {offset, segment_base};
 	bool headers_only = s->headers_only;
 	enum batch_fault fault = s->fault;
 	struct batch was = s->bad;
@@ -319,7 +340,7 @@ scan_find(struct scan *s, int64_t from, int64_t offset, int64_t segment_base, st
 
 	s->headers_only = false;
 	scan_move(s, from);
-	for (;;) {
+	while (!(s->gave_up = is_spent(s))) {
 		if ((r = need(s, BATCH_HEADER, err)) == -1)
 			break;
 		if (here(s) < BATCH_HEADER)

@@ -145,7 +145,7 @@ find_good(struct verify *v, int64_t position, struct batch *good, struct err *er
 static bool
 is_torn(const struct verify *v, int good)
 {
-	return good == 0 && v->last &&
+	return good == 0 && v->last && !v->scan.gave_up &&
 	    (v->args->recovery_point < 0 || v->expected >= v->args->recovery_point);
 }
 
