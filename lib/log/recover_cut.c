@@ -66,39 +66,55 @@ write_cut(struct mlog *log, const struct segment *s, int64_t position, const cha
 	return 0;
 }
 
-/* The first name for cut bytes of a segment that is free, or holds the same
- * already: a recovery that was killed goes on where it was. */
+/* The n-th name for cut bytes of a segment. 1: something has it; 0: it is free; -1. */
 static int
-cut_path(const struct mlog *log, int64_t base, int n, char path[LOG_PATH_MAX])
+cut_path(const struct mlog *log, int64_t base, int n, char path[LOG_PATH_MAX], struct err *err)
 {
 	char suffix[32];
 	struct os_stat st;
 
 	snprintf(suffix, sizeof(suffix), n == 0 ? ".log.cut" : ".log.cut.%d", n);
 	segment_path(path, log->dir, base, suffix);
-	return os_stat_path(log->os, path, &st);
+	if (os_stat_path(log->os, path, &st) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(err, errno, "%s", path);
 }
 
-/* Keeps the bytes from `position` on beside the segment. */
+/* The first free name. What was set aside before is never replaced. */
+static int
+free_cut_path(const struct mlog *log, int64_t base, char path[LOG_PATH_MAX], struct err *err)
+{
+	int r = 1;
+
+	for (int n = 0; r == 1 && n < CUT_FILES_MAX; n++)
+		r = cut_path(log, base, n, path, err);
+	return r == 1 ? err_set(err, ERR_EXISTS, "%s: too many of them; move them away", path) : r;
+}
+
+/* Keeps the bytes from `position` on beside the segment, under a free name or one
+ * that holds the same already: a recovery that was killed goes on where it was. */
 static int
 keep_bytes(struct mlog *log, const struct segment *s, int64_t position, struct err *err)
 {
 	uint8_t *block = malloc(COPY_BLOCK);
 	char path[LOG_PATH_MAX];
+	bool same = false;
 	int r = 1;
 
 	if (block == NULL)
 		return err_nomem(err);
-	for (int n = 0; r == 1 && n < CUT_FILES_MAX; n++) {
-		if (cut_path(log, s->base, n, path) == -1)
+	for (int n = 0; !same && r == 1 && n < CUT_FILES_MAX; n++) {
+		r = cut_path(log, s->base, n, path, err);
+		same = r == 1 && same_bytes(log->os, path, s->log_fd, position, s->size - position,
+		    block);
+	}
+	if (!same) {
+		r = free_cut_path(log, s->base, path, err);
+		if (r == 0)
 			r = write_cut(log, s, position, path, block, err);
-		else if (same_bytes(log->os, path, s->log_fd, position, s->size - position, block))
-			r = 0;
 	}
 	free(block);
-	if (r == 1)
-		return err_set(err, ERR_EXISTS, "%s: too many of them", path);
-	return r;
+	return r == -1 ? -1 : 0;
 }
 
 static int
@@ -113,6 +129,8 @@ holds_good(struct mlog *log, struct segment *s, struct err *err)
 	scan_init(&scan);
 	scan_start(&scan, log->os, s->log_fd, 0);
 	r = scan_find(&scan, 0, s->base, s->base, &b, err);
+	if (r == 0 && scan.gave_up)
+		r = 1; /* there may be */
 	scan_release(&scan);
 	return r;
 }
@@ -125,13 +143,13 @@ drop_later(struct mlog *log, size_t i, struct err *err)
 	struct segment *s = log->segments[i];
 	int64_t base = s->base;
 	char from[LOG_PATH_MAX], to[LOG_PATH_MAX];
-	int good = holds_good(log, s, err), n = 0;
+	int good = holds_good(log, s, err);
 
 	if (good == -1 || segment_stat(s, err) == -1)
 		return -1;
 	if (good == 1) {
-		while (cut_path(log, base, n, to) == 0 && n < CUT_FILES_MAX)
-			n++;
+		if (free_cut_path(log, base, to, err) == -1)
+			return -1;
 		segment_path(from, log->dir, base, segment_suffix(SEGMENT_LOG));
 		if (os_rename(log->os, from, to) == -1)
 			return err_sys(err, errno, "%s", from);

@@ -5,6 +5,7 @@
 #include "log/segment.h"
 
 #define HOUR 3600000
+#define FORGED 8000
 
 /* A closed log of segments of three batches of two records and 200 bytes, 1 ms
  * apart; the last segment holds two. */
@@ -220,6 +221,105 @@ test_far_headers(void)
 	world_release(&w);
 }
 
+/* A segment of headers that each say that their batch reaches to the end of the
+ * file, and of small batches between them, so that every one is come upon. */
+static void
+forge_headers(struct world *w, int batches)
+{
+	struct buf b = BUF_INIT, forged = BUF_INIT;
+	size_t one, size;
+	char path[128];
+
+	path_of(path, 0, ".log");
+	sim_read(w->disk, path, &b);
+	one = b.len / (size_t)batches;
+	size = (one + BATCH_HEADER) * (size_t)batches;
+	for (int i = 0; i < batches; i++) {
+		const uint8_t *good = b.data + one * (size_t)i;
+		size_t at = forged.len;
+
+		buf_put(&forged, good, BATCH_HEADER);
+		be32_put(forged.data + at + 8, (uint32_t)(size - at - BATCH_PREFIX));
+		buf_put(&forged, good, one);
+	}
+	sim_write(w->disk, path, forged.data, forged.len);
+	buf_release(&b);
+	buf_release(&forged);
+}
+
+static void
+test_forged_headers(void)
+{
+	struct world w;
+	struct batch got;
+	struct scan scan;
+	char path[128];
+	int fd, r;
+	int64_t work = 0, size;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	append_many(&w, FORGED, 0);
+	world_close(&w);
+	forge_headers(&w, FORGED);
+	path_of(path, 0, ".log");
+	scan_init(&scan);
+	fd = os_open(w.os, path, OS_READ);
+	scan_start(&scan, w.os, fd, 0);
+	while ((r = scan_next(&scan, &got, &w.err)) != 0) {
+		if (r == -1)
+			work += scan.bad.size;
+		if (r == -1 && scan_find(&scan, scan.position + 1, 0, 0, &got, &w.err) != 1)
+			break;
+	}
+	size = scan.seen;
+	ok(r == -1 && scan.gave_up, "a pass over forged headers is given up");
+	ok(work <= (256 << 20) + 17 * size, "after work that is linear: %lld MB for %lld",
+	    (long long)work >> 20, (long long)size);
+	scan_release(&scan);
+	os_close(w.os, fd);
+
+	world_recover(&w, 0);
+	ok(strstr(w.notes, "kept as .log.cut") != NULL, "what was not looked at is kept");
+	world_release(&w);
+}
+
+/* What was set aside before stays, whatever names it has taken. */
+static void
+test_names_taken(void)
+{
+	struct buf b = BUF_INIT;
+	char suffix[32], path[128];
+	struct world w;
+	int kept = 0;
+
+	make_log(&w);
+	world_close(&w);
+	for (int64_t base = 6; base <= 12; base += 6) {
+		for (int i = 0; i <= 1000; i++) {
+			snprintf(suffix, sizeof(suffix), i == 0 ? ".log.cut" : ".log.cut.%d", i);
+			write_file(&w, base, suffix, "old", 3);
+		}
+	}
+	path_of(path, 0, ".log");
+	sim_read(w.disk, path, &b);
+	b.data[300] ^= 1;
+	sim_write(w.disk, path, b.data, b.len);
+	is_int(world_recover(&w, 0), -1, "a cut whose names are all taken is refused");
+	ok(strstr(w.err.text, "too many") != NULL, "%s", w.err.text);
+	for (int64_t base = 6; base <= 12; base += 6) {
+		path_of(path, base, ".log.cut.1000");
+		buf_clear(&b);
+		kept += sim_read(w.disk, path, &b) == 0 && b.len == 3;
+		path_of(path, base, ".log");
+		buf_clear(&b);
+		kept += sim_read(w.disk, path, &b) == 0 && b.len > 300;
+	}
+	is_int(kept, 4, "and nothing is replaced, nothing lost");
+	buf_release(&b);
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -229,5 +329,7 @@ main(void)
 	test_shrunk();
 	test_lost_batches();
 	test_far_headers();
+	test_forged_headers();
+	test_names_taken();
 	return tap_done();
 }
