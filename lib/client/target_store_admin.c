@@ -245,8 +245,8 @@ find_configs(struct store_target *st, struct admin_call *c)
 			return -1;
 	}
 	found = count;
-	for (size_t i = 0; i < t->configs.count; i++) {
-		const struct image_config *own = &t->configs.list[i];
+	for (const struct image_config *own = NULL;
+	    (own = image_config_next(&t->configs, own)) != NULL;) {
 		size_t k = 0;
 
 		while (k < count && strcmp(topic_configs[k].name, own->name) != 0)

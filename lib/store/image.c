@@ -25,15 +25,43 @@ image_init(struct image *im)
 	buf_init(&im->pending);
 }
 
+struct config_node {
+	struct image_config config; /* the first, so that it is its node's address */
+	RB_ENTRY(config_node) in;
+};
+
+static int
+config_order(const struct config_node *a, const struct config_node *b)
+{
+	return strcmp(a->config.name, b->config.name);
+}
+
+RB_GENERATE_INTERNAL(
+    config_tree, config_node, in, config_order, __attribute__((unused)) static)
+
+static void
+config_free(struct config_node *one)
+{
+	free(one->config.name);
+	free(one->config.value);
+	free(one);
+}
+
+static void
+config_remove(struct image_configs *c, struct config_node *one)
+{
+	RB_REMOVE(config_tree, &c->tree, one);
+	c->count--;
+	config_free(one);
+}
+
 static void
 configs_release(struct image_configs *c)
 {
-	for (size_t i = 0; i < c->count; i++) {
-		free(c->list[i].name);
-		free(c->list[i].value);
-	}
-	free(c->list);
-	memset(c, 0, sizeof(*c));
+	struct config_node *one;
+
+	while ((one = RB_ROOT(&c->tree)) != NULL)
+		config_remove(c, one);
 }
 
 static void
@@ -64,7 +92,6 @@ image_release(struct image *im)
 	map_release(&im->features);
 	buf_release(&im->pending);
 	free(im->voters);
-	free(im->brokers);
 	memset(im, 0, sizeof(*im));
 }
 
@@ -229,63 +256,27 @@ image_ids_set(
 
 /* --- configs --------------------------------------------------------------- */
 
-/* Where `name` is, or would be inserted. */
-static size_t
-configs_place(const struct image_configs *c, const char *name, bool *found)
+static const struct image_config *
+config_find(const struct image_configs *c, const char *name)
 {
-	size_t low = 0, high = c->count;
+	struct config_node key = {.config.name = (char *)(uintptr_t)name};
+	struct config_tree tree = c->tree;
+	const struct config_node *found = RB_FIND(config_tree, &tree, &key);
 
-	*found = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(c->list[middle].name, name);
-
-		if (order == 0) {
-			*found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return found != NULL ? &found->config : NULL;
 }
 
-/* Sets one config; takes over both strings, `value` NULL removes. */
-static int
-configs_set(struct image_configs *c, char *name, char *value)
+const struct image_config *
+image_config_next(const struct image_configs *c, const struct image_config *before)
 {
-	bool found;
-	size_t at = configs_place(c, name, &found), cap;
-	struct image_config *grown;
+	struct config_tree tree = c->tree;
+	const struct config_node *next;
 
-	if (found && value == NULL) {
-		free(c->list[at].name);
-		free(c->list[at].value);
-		memmove(&c->list[at], &c->list[at + 1], (--c->count - at) * sizeof(*c->list));
-	} else if (found) {
-		free(c->list[at].value);
-		c->list[at].value = value;
-	}
-	if (found || value == NULL) {
-		free(name);
-		return 0;
-	}
-	if (c->count == c->cap) {
-		cap = c->cap == 0 ? 4 : 2 * c->cap;
-		grown = realloc(c->list, cap * sizeof(*grown));
-		if (grown == NULL) {
-			free(name);
-			free(value);
-			return -1;
-		}
-		c->list = grown;
-		c->cap = cap;
-	}
-	memmove(&c->list[at + 1], &c->list[at], (c->count++ - at) * sizeof(*c->list));
-	c->list[at] = (struct image_config){.name = name, .value = value};
-	return 0;
+	if (before == NULL)
+		next = RB_MIN(config_tree, &tree);
+	else
+		next = RB_NEXT(config_tree, &tree, (struct config_node *)(uintptr_t)before);
+	return next != NULL ? &next->config : NULL;
 }
 
 /* The configs of a resource, made if they are not there; NULL without memory. */
@@ -317,23 +308,42 @@ configs_of(struct image *im, int8_t type, struct wire_str resource, struct err *
 	return c;
 }
 
+static struct config_node *
+config_new(struct wire_str name, struct wire_str value, struct err *err)
+{
+	struct config_node *one = calloc(1, sizeof(*one));
+
+	if (one != NULL) {
+		one->config.name = strndup(name.data, (size_t)name.len);
+		one->config.value = strndup(value.len > 0 ? value.data : "",
+		    value.len > 0 ? (size_t)value.len : 0);
+		if (one->config.name != NULL && one->config.value != NULL)
+			return one;
+		config_free(one);
+	}
+	err_nomem(err);
+	return NULL;
+}
+
 int
 image_config_set(struct image *im, int8_t type, struct wire_str resource, struct wire_str name,
     struct wire_str value, struct err *err)
 {
 	struct image_configs *c = configs_of(im, type, resource, err);
-	char *n, *v;
+	struct config_node *one, *before;
 
-	if (c == NULL)
+	if (c == NULL || (one = config_new(name, value, err)) == NULL)
 		return -1;
-	n = strndup(name.data, (size_t)name.len);
-	v = value.len < 0 ? NULL : strndup(value.len > 0 ? value.data : "", (size_t)value.len);
-	if (n == NULL || (v == NULL && value.len >= 0)) {
-		free(n);
-		free(v);
-		return err_nomem(err);
+	before = RB_FIND(config_tree, &c->tree, one);
+	if (before != NULL)
+		config_remove(c, before);
+	if (value.len < 0) {
+		config_free(one);
+		return 0;
 	}
-	return configs_set(c, n, v) == -1 ? err_nomem(err) : 0;
+	RB_INSERT(config_tree, &c->tree, one);
+	c->count++;
+	return 0;
 }
 
 const char *
@@ -342,9 +352,8 @@ image_config(const struct image *im, int8_t type, const char *resource, const ch
 	const struct image_configs *c = NULL;
 	const struct image_topic *t;
 	struct buf key;
+	const struct image_config *one;
 	struct err err;
-	bool found;
-	size_t at;
 
 	if (type == RESOURCE_TOPIC && (t = image_topic(im, resource)) != NULL) {
 		c = &t->configs;
@@ -354,11 +363,11 @@ image_config(const struct image *im, int8_t type, const char *resource, const ch
 	}
 	if (c == NULL)
 		return NULL;
-	at = configs_place(c, name, &found);
-	return found ? c->list[at].value : NULL;
+	one = config_find(c, name);
+	return one != NULL ? one->value : NULL;
 }
 
-/* --- features, brokers ------------------------------------------------------ */
+/* --- features -------------------------------------------------------------- */
 
 int
 image_feature_set(struct image *im, const char *name, size_t len, int level, struct err *err)
@@ -378,33 +387,6 @@ image_feature(const struct image *im, const char *name)
 	intptr_t level = (intptr_t)map_get(&im->features, name, strlen(name));
 
 	return level == 0 ? 0 : (int)(level - 1);
-}
-
-struct image_broker *
-image_broker(struct image *im, int32_t id, bool make)
-{
-	struct image_broker *grown;
-
-	for (size_t i = 0; i < im->broker_count; i++)
-		if (im->brokers[i].id == id)
-			return &im->brokers[i];
-	if (!make)
-		return NULL;
-	grown = realloc(im->brokers, (im->broker_count + 1) * sizeof(*grown));
-	if (grown == NULL)
-		return NULL;
-	im->brokers = grown;
-	im->brokers[im->broker_count] = (struct image_broker){.id = id, .epoch = -1};
-	return &im->brokers[im->broker_count++];
-}
-
-void
-image_broker_remove(struct image *im, int32_t id)
-{
-	struct image_broker *b = image_broker(im, id, false);
-
-	if (b != NULL)
-		*b = im->brokers[--im->broker_count];
 }
 
 /* --- rule 11 ---------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 #ifndef STORE_IMAGE_H
 #define STORE_IMAGE_H
 
+#include <bsd/sys/tree.h>
+
 #include "base/error.h"
 #include "base/map.h"
 #include "base/uuid.h"
@@ -34,9 +36,13 @@ struct image_config {
 
 /* Configs of one resource, sorted by name. */
 struct image_configs {
-	struct image_config *list;
-	size_t count, cap;
+	RB_HEAD(config_tree, config_node) tree;
+	size_t count;
 };
+
+/* The config behind `before`, the first one behind NULL; NULL at the end. */
+const struct image_config *image_config_next(const struct image_configs *c,
+    const struct image_config *before);
 
 struct image_topic {
 	char *name; /* owned */
@@ -51,12 +57,6 @@ struct image_voter {
 	struct uuid directory_id;
 };
 
-struct image_broker {
-	int32_t id;
-	int64_t epoch;
-	bool fenced;
-};
-
 struct image {
 	int64_t end_offset;       /* the next record to be applied */
 	int32_t epoch;            /* of the last batch applied */
@@ -66,8 +66,6 @@ struct image {
 	struct map features;      /* name -> level, as (void *)(intptr_t)(level + 1) */
 	struct image_voter *voters;
 	size_t voter_count;
-	struct image_broker *brokers;
-	size_t broker_count;
 	int64_t next_producer_id;
 	int64_t partition_count;  /* that exist, of all topics */
 	int64_t partition_slots;  /* room for partitions, those that do not exist included */

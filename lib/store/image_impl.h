@@ -37,8 +37,4 @@ int image_config_set(struct image *im, int8_t type, struct wire_str resource, st
 
 int image_feature_set(struct image *im, const char *name, size_t len, int level, struct err *err);
 
-/* The broker of that id, made if `make`; NULL if there is none or no memory. */
-struct image_broker *image_broker(struct image *im, int32_t id, bool make);
-void image_broker_remove(struct image *im, int32_t id);
-
 #endif

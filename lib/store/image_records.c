@@ -98,65 +98,6 @@ apply_feature(struct image *im, const void *data, struct err *err)
 }
 
 static int
-apply_register_broker(struct image *im, const void *data, struct err *err)
-{
-	const struct register_broker_record *r = data;
-	struct image_broker *b = image_broker(im, r->broker_id, true);
-
-	if (b == NULL)
-		return err_nomem(err);
-	b->epoch = r->broker_epoch;
-	b->fenced = r->fenced;
-	return 0;
-}
-
-static int
-apply_unregister_broker(struct image *im, const void *data, struct err *err)
-{
-	const struct unregister_broker_record *r = data;
-
-	(void)err;
-	image_broker_remove(im, r->broker_id);
-	return 0;
-}
-
-static int
-apply_broker_change(struct image *im, const void *data, struct err *err)
-{
-	const struct broker_registration_change_record *r = data;
-	struct image_broker *b = image_broker(im, r->broker_id, false);
-
-	(void)err;
-	if (b != NULL && r->fenced != 0)
-		b->fenced = r->fenced > 0;
-	return 0;
-}
-
-static int
-apply_fence_broker(struct image *im, const void *data, struct err *err)
-{
-	const struct fence_broker_record *r = data;
-	struct image_broker *b = image_broker(im, r->id, false);
-
-	(void)err;
-	if (b != NULL)
-		b->fenced = true;
-	return 0;
-}
-
-static int
-apply_unfence_broker(struct image *im, const void *data, struct err *err)
-{
-	const struct unfence_broker_record *r = data;
-	struct image_broker *b = image_broker(im, r->id, false);
-
-	(void)err;
-	if (b != NULL)
-		b->fenced = false;
-	return 0;
-}
-
-static int
 apply_producer_ids(struct image *im, const void *data, struct err *err)
 {
 	const struct producer_ids_record *r = data;
@@ -168,18 +109,13 @@ apply_producer_ids(struct image *im, const void *data, struct err *err)
 
 /* By record type. A known record that is not here does not concern the image. */
 static int (*const apply_table[])(struct image *im, const void *data, struct err *err) = {
-	[REGISTER_BROKER_RECORD] = apply_register_broker,
-	[UNREGISTER_BROKER_RECORD] = apply_unregister_broker,
 	[TOPIC_RECORD] = apply_topic,
 	[PARTITION_RECORD] = apply_partition,
 	[CONFIG_RECORD] = apply_config,
 	[PARTITION_CHANGE_RECORD] = apply_partition_change,
-	[FENCE_BROKER_RECORD] = apply_fence_broker,
-	[UNFENCE_BROKER_RECORD] = apply_unfence_broker,
 	[REMOVE_TOPIC_RECORD] = apply_remove_topic,
 	[FEATURE_LEVEL_RECORD] = apply_feature,
 	[PRODUCER_IDS_RECORD] = apply_producer_ids,
-	[BROKER_REGISTRATION_CHANGE_RECORD] = apply_broker_change,
 };
 
 /* --- records, transactions, batches ---------------------------------------- */
