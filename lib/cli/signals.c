@@ -38,6 +38,7 @@ signals_init(void)
 	handle(SIGTERM);
 	handle(SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 void

@@ -5,7 +5,8 @@
  * what needs writing is written; then the tool raises the signal again, so that
  * its parent sees how it died (130, 143). A second one ends it at once. PIPE is
  * ignored, so that a write gives EPIPE and commits can be held back; the tool
- * then raises it, silently (141).
+ * then raises it, silently (141). XFSZ is ignored too: a file at the limit of
+ * sizes (ulimit -f) is an error of the write, EFBIG, and no death in the middle of it.
  */
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H

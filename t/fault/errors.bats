@@ -258,3 +258,20 @@ after_no_memory()
 @test "18: a consumer without memory fails clearly, and changes nothing" {
 	no_memory 15 mq-consume mq-consume -d "$store" -t t -G g -e -f '-\n'
 }
+
+@test "a limit on the size of files is an error that is told, and no death inside a write" {
+	new_history
+	mq-produce -d "$store" -t t --ack-format "$ACK_FORMAT" <<<'first 1' >acked/first
+	lines big 4000 >input
+	(
+		ulimit -f 16
+		run -74 --separate-stderr mq-produce -d "$store" -t t -B 100 --ack-format "$ACK_FORMAT" input
+		printf '%s' "$output" >acked/big
+		[[ $stderr == "mq-produce: "*"too large"* ]]
+	)
+	sed -i '/^[^ ]* [^ ]* [^ ]* [0-9]*$/!d' acked/big
+	must mq-dump-log --verify "$store/t-0" >verified
+	run ! grep -q torn verified
+	append_more t
+	check_store t
+}
