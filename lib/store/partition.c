@@ -438,6 +438,21 @@ open_log(struct store *s, struct store_partition *p, int trust, const struct tai
 	return 0;
 }
 
+/* Why no try to lock came to an end: the directory goes and comes, or its lock file
+ * cannot be made although the directory is there. */
+static int
+never_locked(struct store *s, const struct store_partition *p, struct err *err)
+{
+	char path[STORE_PATH_MAX];
+	struct os_stat st;
+
+	snprintf(path, sizeof(path), "%s/mq.lock", p->dir);
+	if (os_stat_path(s->os, path, &st) == -1 && os_stat_path(s->os, p->dir, &st) == 0)
+		return err_set(err, ERR_IO, "%s: cannot be made: is it a symbolic link to nothing?",
+		    path);
+	return err_set(err, ERR_BUSY, "%s: replaced again and again", p->dir);
+}
+
 /* Has the log open and at its end. */
 static int
 catch_up(struct store *s, struct store_partition *p, struct err *err)
@@ -513,7 +528,7 @@ partition_enter(struct store *s, struct store_partition *p, struct err *err)
 			return -1;
 		}
 	}
-	return err_set(err, ERR_BUSY, "%s: replaced again and again", p->dir);
+	return never_locked(s, p, err);
 }
 
 /* The tail is a hint: where it cannot be written, the next one looks. */

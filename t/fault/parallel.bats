@@ -163,6 +163,59 @@ lives()
 	check_store t
 }
 
+@test "a writer that is stopped and killed inside an append: the one that waits cuts, a reader sees neither half" {
+	local big pids pid
+
+	mq-produce -d "$store" -t t --ack-format "$ACK_FORMAT" <<<'first 1' >acked/first
+	size=$(stat -c %s "$store/t-0/00000000000000000000.log")
+	mq-consume -d "$store" -t t -f "$SEEN_FORMAT" >followed 2>follow.err 3>&- &
+	follower=$!
+	big=$(printf '%200s' '' | tr ' ' x)
+	MQ_FAULT_NAME='t-0/*.log' MQ_FAULT_ONLY='write' faulty stop-mid:1 \
+	    exec mq-produce -d "$store" -t t --ack-format "$ACK_FORMAT" <<<"stopped 1 $big" >acked/stopped 3>&- &
+	stopped=$!
+	until grep -q '^State:.*T' "/proc/$stopped/status"; do
+		kill -0 "$stopped"
+		sleep 0.01
+	done
+	[ "$(stat -c %s "$store/t-0/00000000000000000000.log")" -gt "$size" ]
+
+	# Readers old and new, while half a batch lies there.
+	until [ -s followed ]; do
+		kill -0 "$follower"
+		sleep 0.01
+	done
+	[ "$(mq-consume -d "$store" -t t -e)" = 'first 1' ]
+	for tag in a b; do
+		MQ_FAULT_ONLY='open' MQ_FAULT_LOG=$PWD/opened.$tag faulty count \
+		    exec mq-produce -d "$store" -t t -m 60 -B 1 --ack-format "$ACK_FORMAT" \
+		    < <(lines "$tag" 5) >"acked/$tag" 2>"said.$tag" 3>&- &
+		pids+=($!)
+		until grep -q 'open /t-0/mq.lock ' "opened.$tag" 2>/dev/null; do
+			kill -0 "${pids[-1]}"
+			sleep 0.01
+		done
+	done
+	[ ! -s acked/a ] && [ ! -s acked/b ]
+	kill -KILL "$stopped"
+	for pid in "${pids[@]}"; do
+		wait "$pid"
+	done
+	[ "$(cat said.a said.b | grep -c 'of a torn batch')" -eq 1 ]
+	[ ! -s acked/stopped ]
+	append_more t
+	check_store t
+	[ "$(wc -l <seen)" -eq 15 ]
+	until [ "$(wc -l <followed)" -ge 15 ]; do
+		kill -0 "$follower"
+		sleep 0.01
+	done
+	kill -KILL "$follower"
+	wait "$follower" || :
+	diff seen followed
+	[ ! -s follow.err ]
+}
+
 # --- the store is somebody's alone ------------------------------------------------
 
 # hold FILE: another process has it locked for itself, until hold_no_more.
@@ -198,6 +251,18 @@ hold_no_more()
 	mq-dump-log --verify "$store/t-0"
 	mq-index check "$store/t-0"
 	hold_no_more
+	append_more t
+	check_store t
+}
+
+@test "a lock file that cannot be made is named, not waited for" {
+	mq-produce -d "$store" -t t --ack-format "$ACK_FORMAT" <<<'first 1' >acked/first
+	rm "$store/t-0/mq.lock"
+	ln -s /nonexistent/lock "$store/t-0/mq.lock"
+	run -74 --separate-stderr mq-produce -d "$store" -t t -m 1 <<<'late 1'
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ $stderr == "mq-produce: "*"t-0/mq.lock: "*"symbolic link to nothing"* ]]
+	rm "$store/t-0/mq.lock"
 	append_more t
 	check_store t
 }

@@ -9,6 +9,7 @@
  *	    kill-mid:N               ... when half of what it writes is written; as
  *	                             kill:N if it writes nothing or a single byte
  *	    stop:N                   the process stops (SIGSTOP) before it
+ *	    stop-mid:N               ... when half of what it writes is written
  *	    fail:N:ERRNO[:sticky]    it fails; sticky: so do all that follow
  *	    short:N:ERRNO[:sticky]   half of it is written, the next call fails
  *	    count                    nothing, as if unset
@@ -71,13 +72,13 @@ static const struct {
     {"create", CREATE}, {"mkdir", MKDIR}, {"sync", SYNC}, {"open", OPEN}, {"read", READ},
     {"close", CLOSE}};
 
-enum mode { COUNT, KILL, KILL_AFTER, KILL_MID, STOP, FAIL, SHORT };
+enum mode { COUNT, KILL, KILL_AFTER, KILL_MID, STOP, STOP_MID, FAIL, SHORT };
 
 static const struct {
 	const char *name;
 	enum mode mode;
 } modes[] = {{"count", COUNT}, {"kill", KILL}, {"kill-after", KILL_AFTER}, {"kill-mid", KILL_MID},
-    {"stop", STOP}, {"fail", FAIL}, {"short", SHORT}};
+    {"stop", STOP}, {"stop-mid", STOP_MID}, {"fail", FAIL}, {"short", SHORT}};
 
 static const struct {
 	const char *name;
@@ -340,6 +341,8 @@ before(struct op *op)
 		if (op->number == plan.at)
 			syscall(SYS_kill, getpid(), SIGSTOP);
 		break;
+	case STOP_MID:
+		return op->number == plan.at && writes ? HALF : GO;
 	case SHORT:
 		if (op->number == plan.at && writes)
 			return HALF;
@@ -372,6 +375,8 @@ after(const struct op *op, long result)
 		    op->name, op->path + plan.dir_len, op->more, result);
 	if (op->number == plan.at && (plan.mode == KILL_AFTER || plan.mode == KILL_MID))
 		die();
+	if (op->number == plan.at && plan.mode == STOP_MID)
+		syscall(SYS_kill, getpid(), SIGSTOP);
 	return result;
 }
 
