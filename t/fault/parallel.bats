@@ -164,7 +164,7 @@ lives()
 }
 
 @test "a writer that is stopped and killed inside an append: the one that waits cuts, a reader sees neither half" {
-	local big pids pid
+	local big waiting=() pid
 
 	mq-produce -d "$store" -t t --ack-format "$ACK_FORMAT" <<<'first 1' >acked/first
 	size=$(stat -c %s "$store/t-0/00000000000000000000.log")
@@ -190,15 +190,15 @@ lives()
 		MQ_FAULT_ONLY='open' MQ_FAULT_LOG=$PWD/opened.$tag faulty count \
 		    exec mq-produce -d "$store" -t t -m 60 -B 1 --ack-format "$ACK_FORMAT" \
 		    < <(lines "$tag" 5) >"acked/$tag" 2>"said.$tag" 3>&- &
-		pids+=($!)
+		waiting+=($!)
 		until grep -q 'open /t-0/mq.lock ' "opened.$tag" 2>/dev/null; do
-			kill -0 "${pids[-1]}"
+			kill -0 "${waiting[-1]}"
 			sleep 0.01
 		done
 	done
 	[ ! -s acked/a ] && [ ! -s acked/b ]
 	kill -KILL "$stopped"
-	for pid in "${pids[@]}"; do
+	for pid in "${waiting[@]}"; do
 		wait "$pid"
 	done
 	[ "$(cat said.a said.b | grep -c 'of a torn batch')" -eq 1 ]
