@@ -208,6 +208,23 @@ print_field(struct printer *p, const struct wire_field *f, const void *msg)
 	buf_i8(p->b, ']');
 }
 
+/* topic_id= in text, "topicId": in JSON. */
+static void
+print_name(struct printer *p, const char *name)
+{
+	if (!p->json) {
+		buf_printf(p->b, "%s=", name);
+		return;
+	}
+	buf_i8(p->b, '"');
+	for (const char *c = name; *c != '\0'; c++)
+		if (*c == '_' && c[1] >= 'a' && c[1] <= 'z')
+			buf_i8(p->b, (int8_t)(*++c - 'a' + 'A'));
+		else if (*c != '_')
+			buf_i8(p->b, *c);
+	buf_str(p->b, "\":");
+}
+
 static void
 print_struct(struct printer *p, const struct wire_struct *s, const void *msg)
 {
@@ -222,7 +239,7 @@ print_struct(struct printer *p, const struct wire_struct *s, const void *msg)
 		if (!first)
 			buf_i8(p->b, p->json ? ',' : ' ');
 		first = false;
-		buf_printf(p->b, p->json ? "\"%s\":" : "%s=", p->json ? f->json : f->name);
+		print_name(p, f->name);
 		print_field(p, f, msg);
 	}
 }

@@ -103,8 +103,7 @@ struct wire_range {
 };
 
 struct wire_field {
-	const char *name; /* snake_case: ours, C's, and the text form's */
-	const char *json; /* camelCase, as Kafka's JSON has it */
+	const char *name; /* snake_case: ours, C's, and the text form's; JSON has it in camelCase */
 	uint8_t type;     /* enum wire_type; of the items, for an array */
 	bool array;
 	bool ignorable;    /* a value is dropped in silence where a version has no such field */
@@ -114,8 +113,10 @@ struct wire_field {
 	int16_t tag;           /* -1: not tagged; tagged in all its versions */
 	uint32_t offset;       /* in the struct */
 	uint32_t null_offset;  /* of NAME_is_null; nullable structs only */
-	int64_t default_int;   /* bool and integers */
-	double default_float;
+	union {
+		int64_t default_int; /* bool and integers */
+		double default_float;
+	};
 	const struct wire_struct *fields; /* WIRE_STRUCT */
 };
 

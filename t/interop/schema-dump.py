@@ -3,7 +3,8 @@
 
 DIR is what schema-extract.sh prints; NAMEs are messages. Names come out as our
 generator gives them to JSON (first letter small), ranges cut to the versions
-that the message has, defaults only where they are not zero, empty or false.
+that the message or the field around has, defaults only where they are not zero,
+empty or false. An API's unstable version is left out, as we do not have it.
 Fields are looked at the way Kafka's own generator does: a tagged field without
 versions has those it is tagged in, and a JSON null is no default at all, while
 the text "null" is one.
@@ -79,17 +80,20 @@ def print_fields(fields, common, valid, path):
         versions = field.get("versions") or field["taggedVersions"]
         if "taggedVersions" in field and field["taggedVersions"] != versions:
             sys.exit(f"{path}: tagged in some versions only, which our schemas cannot say")
+        live = meet(versions, valid)
+        if live[0] > live[1]:
+            continue
         sub = f"{path}.{lower_first(field['name'])}"
         line = f"{sub} {array}{base if base in PRIMITIVES else 'struct'}"
         line += print_range("versions", versions, valid)
-        line += print_range("nullable", field.get("nullableVersions"), meet(versions, valid))
+        line += print_range("nullable", field.get("nullableVersions"), live)
         line += f" tag {field['tag']}" if "tag" in field else ""
         line += print_default(field, base if not array else "array")
         line += " ignorable" if field.get("ignorable") else ""
         line += " inflexible" if field.get("flexibleVersions") == "none" else ""
         print(line)
         if base not in PRIMITIVES:
-            print_fields(field.get("fields") or common[base], common, valid, sub)
+            print_fields(field.get("fields") or common[base], common, live, sub)
 
 
 def meet(text, valid):
@@ -104,17 +108,26 @@ def family_of(schema):
     return kind if kind in ("metadata", "request", "response") else "data"
 
 
+def versions_of(schema, schemas):
+    low, high = parse_range(schema["validVersions"])
+    request = schemas.get(schema["name"].removesuffix("Response") + "Request", {})
+    unstable = schema.get("latestVersionUnstable") or (
+        schema["type"] == "response" and request.get("latestVersionUnstable"))
+    return low, high - 1 if unstable else high
+
+
 def main():
     schemas = load_all(sys.argv[1])
     for name in sys.argv[2:]:
         schema = schemas.get(name)
         if schema is None:
             sys.exit(f"Kafka has no message {name}")
-        valid = parse_range(schema["validVersions"])
+        valid = versions_of(schema, schemas)
         key = f" {schema['apiKey']}" if "apiKey" in schema else ""
         line = f"{name} {family_of(schema)}{key}"
         line += print_range("versions", schema["validVersions"], valid)
         line += print_range("flexible", schema["flexibleVersions"], valid)
+        line += " on " + " ".join(schema["listeners"]) if "listeners" in schema else ""
         print(line)
         common = {s["name"]: s["fields"] for s in schema.get("commonStructs", [])}
         print_fields(schema["fields"], common, valid, name)

@@ -108,19 +108,23 @@ put_struct(FILE *out, struct strct *s)
 	fprintf(out, "\tstruct wire_tags tags;\n};\n\n");
 }
 
-/* The numbers, one enum a family: TOPIC_RECORD = 2. */
+/* The numbers, one enum a family: TOPIC_RECORD = 2; of an api both sections have
+ * the same: API_FETCH = 1. */
 static void
 put_numbers(FILE *out, const struct msg *msgs, int family)
 {
 	bool any = false;
+	char api[GEN_NAME_MAX];
 
 	for (const struct msg *m = msgs; m != NULL; m = m->next) {
-		if (m->family != family || m->key_count != 1)
+		if (m->family != family || m->key_count != 1 || family == FAMILY_RESPONSE)
 			continue;
 		if (!any)
 			fprintf(out, "/* %s */\nenum {\n", families[family].tag);
 		any = true;
-		fprintf(out, "\t%s = %d,\n", upper(m->cname), m->keys[0]);
+		gen_snake(api, m->api);
+		fprintf(out, "\t%s%s = %d,\n", family == FAMILY_REQUEST ? "API_" : "",
+		    upper(family == FAMILY_REQUEST ? api : m->cname), m->keys[0]);
 	}
 	if (any)
 		fprintf(out, "};\n\n");
@@ -132,7 +136,7 @@ gen_header(FILE *out, const char *prefix, const struct msg *msgs)
 	fprintf(out,
 	    "/* Made from the schemas in lib/wire/schema: the structs and numbers of their\n"
 	    " * messages. Do not edit. */\n"
-	    "#ifndef %s_GEN_H\n#define %s_GEN_H\n\n#include \"wire/wire.h\"\n\n",
+	    "#ifndef %s_GEN_H\n#define %s_GEN_H\n\n#include \"wire/api.h\"\n\n",
 	    upper(prefix), upper(prefix));
 	forget_emitted(msgs);
 	for (int i = 0; i < family_count; i++)
@@ -145,8 +149,10 @@ gen_header(FILE *out, const char *prefix, const struct msg *msgs)
 	    "/* By number, one table a family; and all, in the order of the files. */\n"
 	    "extern const struct wire_table %s_tables[WIRE_FAMILY_COUNT];\n"
 	    "extern const struct wire_schema *const %s_schemas[];\n"
-	    "extern const int %s_schema_count;\n\n#endif\n",
-	    prefix, prefix, prefix);
+	    "extern const int %s_schema_count;\n\n"
+	    "/* By key; holes have no request. */\n"
+	    "extern const struct api %s_apis[];\nextern const int %s_api_count;\n\n#endif\n",
+	    prefix, prefix, prefix, prefix, prefix);
 }
 
 /* --- the tables ------------------------------------------------------------ */
@@ -169,13 +175,10 @@ put_default(FILE *out, const struct field *f)
 static void
 put_field(FILE *out, const struct strct *s, const struct field *f)
 {
-	char camel[GEN_NAME_MAX];
-
-	gen_camel(camel, f->name);
 	fprintf(out,
-	    "\t{.name = \"%s\", .json = \"%s\", .type = %s, .versions = {%d, %d}, "
+	    "\t{.name = \"%s\", .type = %s, .versions = {%d, %d}, "
 	    ".nullable = {%d, %d},\n\t    .tag = %d, .offset = offsetof(struct %s, %s)",
-	    f->name, camel, prim_names[f->prim].tag, f->versions.min, f->versions.max,
+	    f->name, prim_names[f->prim].tag, f->versions.min, f->versions.max,
 	    f->nullable.min, f->nullable.max, f->tag, s->cname, member(f));
 	if (f->array)
 		fprintf(out, ", .array = true");
@@ -287,6 +290,28 @@ put_tables(FILE *out, const char *prefix, const struct msg *msgs)
 	fprintf(out, "};\nconst int %s_schema_count = %d;\n", prefix, total);
 }
 
+/* Both sections of each api under its key. */
+static void
+put_apis(FILE *out, const char *prefix, const struct msg *msgs)
+{
+	int count = 0;
+
+	fprintf(out, "\nconst struct api %s_apis[] = {\n", prefix);
+	for (const struct msg *m = msgs; m != NULL; m = m->next) {
+		const struct msg *answer = m->next;
+
+		if (m->family != FAMILY_REQUEST)
+			continue;
+		fprintf(out,
+		    "\t[%d] = {.name = \"%s\", .key = %d, .listeners = %d, .forwarded = %d,\n"
+		    "\t    .request = &wire_%s, .response = &wire_%s},\n",
+		    m->keys[0], m->api, m->keys[0], m->listeners, m->forwarded, m->cname,
+		    answer->cname);
+		count = m->keys[0] >= count ? m->keys[0] + 1 : count;
+	}
+	fprintf(out, "};\nconst int %s_api_count = %d;\n", prefix, count);
+}
+
 void
 gen_source(FILE *out, const char *prefix, const struct msg *msgs)
 {
@@ -306,6 +331,7 @@ gen_source(FILE *out, const char *prefix, const struct msg *msgs)
 		    m->flexible.min, m->flexible.max, m->cname);
 	}
 	put_tables(out, prefix, msgs);
+	put_apis(out, prefix, msgs);
 }
 
 /* --- the dump -------------------------------------------------------------- */
@@ -322,7 +348,7 @@ dump_range(FILE *out, const char *word, struct range r)
 		fprintf(out, "-%d", r.max);
 }
 
-/* Ranges are cut to the message's versions, so that "2+" equals "2-4". */
+/* Ranges are cut to those of what they are in, so that "2+" equals "2-4". */
 static struct range
 cut(struct range r, struct range by)
 {
@@ -332,17 +358,19 @@ cut(struct range r, struct range by)
 }
 
 static void
-dump_struct(FILE *out, const struct msg *m, const struct strct *s, const char *path)
+dump_struct(FILE *out, struct range versions, const struct strct *s, const char *path)
 {
 	for (int i = 0; i < s->field_count; i++) {
 		const struct field *f = &s->fields[i];
 		char camel[GEN_NAME_MAX], sub[GEN_NAME_MAX * (GEN_DEPTH_MAX + 1)];
 
+		struct range live = cut(f->versions, versions);
+
 		gen_camel(camel, f->name);
 		snprintf(sub, sizeof(sub), "%s.%s", path, camel);
 		fprintf(out, "%s %s%s", sub, f->array ? "[]" : "", prim_names[f->prim].schema);
-		dump_range(out, "versions", cut(f->versions, m->versions));
-		dump_range(out, "nullable", cut(f->nullable, m->versions));
+		dump_range(out, "versions", live);
+		dump_range(out, "nullable", cut(f->nullable, live));
 		if (f->tag >= 0)
 			fprintf(out, " tag %d", f->tag);
 		if (f->has_default)
@@ -350,7 +378,7 @@ dump_struct(FILE *out, const struct msg *m, const struct strct *s, const char *p
 		fprintf(out, "%s%s\n", f->ignorable ? " ignorable" : "",
 		    f->inflexible ? " inflexible" : "");
 		if (f->sub != NULL)
-			dump_struct(out, m, f->sub, sub);
+			dump_struct(out, live, f->sub, sub);
 	}
 }
 
@@ -363,7 +391,10 @@ gen_dump(FILE *out, const struct msg *msgs)
 			fprintf(out, "%s%d", i ? "," : " ", m->keys[i]);
 		dump_range(out, "versions", m->versions);
 		dump_range(out, "flexible", cut(m->flexible, m->versions));
+		if (m->family == FAMILY_REQUEST && m->listeners != 0)
+			fprintf(out, " on%s%s", m->listeners & ON_BROKER ? " broker" : "",
+			    m->listeners & ON_CONTROLLER ? " controller" : "");
 		fputc('\n', out);
-		dump_struct(out, m, m->body, m->name);
+		dump_struct(out, m->versions, m->body, m->name);
 	}
 }

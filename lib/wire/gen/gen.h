@@ -8,13 +8,14 @@
  * which goes into the C struct (above a field, or after it on its line).
  *
  *   # what the message is for
- *   FAMILY [NUMBER[,NUMBER]] NAME  versions V [flexible V]
+ *   FAMILY [NUMBER[,NUMBER]] NAME  versions V [flexible V] [on LISTENER,...] [forwarded]
  *   SECTION [versions V] [flexible V]        (key and value, request and response)
  *     FIELD  TYPE [V] [tag N] [default D] [ignorable] [inflexible]
  *
  * FAMILY is one of metadata, control, data (no sections: fields follow at once);
  * group, txn, share (key and value); api (request and response). The message is
  * called NAME plus its section: api 1 Fetch makes FetchRequest and FetchResponse.
+ * Only an api has LISTENERs, broker and controller, and may be forwarded.
  * V is "3", "3-5" or "3+"; a field without V is in all versions, a message
  * without "flexible" in none. TYPE is bool int8 int16 uint16 int32 uint32 int64
  * float64 uuid string bytes records, or the name of a struct: one that was
@@ -36,6 +37,12 @@
 #define GEN_NAME_MAX 96
 #define GEN_DEPTH_MAX 8 /* WIRE_DEPTH_MAX */
 #define GEN_VERSION_MAX 32767
+
+/* The listeners that serve an API; LISTENER_* in wire/api.h. */
+enum {
+	ON_BROKER = 1,
+	ON_CONTROLLER = 2,
+};
 
 struct range {
 	int min, max; /* empty when max < min */
@@ -89,11 +96,14 @@ struct strct {
 };
 
 struct msg {
+	char api[GEN_NAME_MAX];   /* Fetch: the name without its section */
 	char name[GEN_NAME_MAX];  /* FetchRequest */
 	char cname[GEN_NAME_MAX]; /* fetch_request */
 	int family;               /* index into families */
 	int keys[4], key_count;
 	struct range versions, flexible;
+	int listeners; /* of an api; ON_* */
+	bool forwarded;
 	struct strct *body;
 	struct strct *structs, **structs_tail; /* all but the body */
 	const char *doc;
@@ -108,6 +118,10 @@ struct family {
 };
 extern const struct family families[];
 extern const int family_count;
+enum {
+	FAMILY_REQUEST = 9,
+	FAMILY_RESPONSE = 10,
+};
 
 /* Reads one file and appends its messages. Exits on a mistake. */
 void gen_parse(const char *path, struct msg ***tail);

@@ -35,8 +35,8 @@ const struct family families[] = {
     {"txn", "value", "txn_value"},
     {"share", "key", "share_key"},
     {"share", "value", "share_value"},
-    {"api", "request", "request"},
-    {"api", "response", "response"},
+    [FAMILY_REQUEST] = {"api", "request", "request"},
+    [FAMILY_RESPONSE] = {"api", "response", "response"},
 };
 const int family_count = sizeof(families) / sizeof(families[0]);
 
@@ -232,19 +232,42 @@ new_struct(const struct parser *p, struct msg *m, const char *name)
 	return s;
 }
 
-/* "versions V flexible V" from words[at] on. */
+/* "broker,controller", of an api. */
+static int
+parse_listeners(const struct parser *p, const struct msg *m, const char *list)
+{
+	if (strcmp(families[m->family].word, "api") == 0 && list != NULL) {
+		if (strcmp(list, "broker") == 0)
+			return ON_BROKER;
+		if (strcmp(list, "controller") == 0)
+			return ON_CONTROLLER;
+		if (strcmp(list, "broker,controller") == 0)
+			return ON_BROKER | ON_CONTROLLER;
+	}
+	die(p, "'%s' are no listeners of a message of this family", list ? list : "");
+}
+
+/* "versions V flexible V on LISTENERS forwarded" from words[at] on. */
 static void
 parse_versions(const struct parser *p, struct msg *m, const struct line *l, int at)
 {
-	for (; at < l->count; at += 2) {
+	for (; at < l->count; at++) {
+		const char *word = l->words[at];
 		const char *value = at + 1 < l->count ? l->words[at + 1] : NULL;
 
-		if (strcmp(l->words[at], "versions") == 0)
+		if (strcmp(word, "forwarded") == 0 && m->listeners != 0) {
+			m->forwarded = true;
+			continue;
+		}
+		if (strcmp(word, "versions") == 0)
 			m->versions = want_range(p, value);
-		else if (strcmp(l->words[at], "flexible") == 0)
+		else if (strcmp(word, "flexible") == 0)
 			m->flexible = want_range(p, value);
+		else if (strcmp(word, "on") == 0)
+			m->listeners = parse_listeners(p, m, value);
 		else
-			die(p, "'%s' instead of versions or flexible", l->words[at]);
+			die(p, "'%s' instead of versions or flexible", word);
+		at++;
 	}
 	if (m->versions.max == GEN_VERSION_MAX)
 		die(p, "a message's versions must end somewhere");
@@ -258,6 +281,7 @@ begin_message(struct parser *p, int family, const char *section)
 	char name[GEN_NAME_MAX * 2];
 
 	*m = p->head;
+	copy(m->api, m->name);
 	m->family = family;
 	m->structs_tail = &m->structs;
 	if (m->versions.max < m->versions.min)
@@ -568,6 +592,8 @@ check_message(const struct parser *p, const struct msg *m)
 {
 	if (depth_of(m->body) > GEN_DEPTH_MAX)
 		die_at(p, m->line, "structs nest deeper than %d", GEN_DEPTH_MAX);
+	if (m->family == FAMILY_REQUEST && (m->next == NULL || m->next->family != FAMILY_RESPONSE))
+		die_at(p, m->line, "%s is not followed by its response", m->name);
 	for (struct strct *s = m->structs; s != NULL; s = s->next)
 		if (s->field_count == 0)
 			die_at(p, m->line, "struct '%s' has no fields (or is not known here)",
