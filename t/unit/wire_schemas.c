@@ -236,7 +236,7 @@ print_samples(void)
 	for (int i = 0; i < wire_schema_count; i++) {
 		const struct wire_schema *s = wire_schemas[i];
 
-		for (int n = 0; n < 8 * (s->versions.max + 1); n++) {
+		for (int n = 8 * s->versions.min; n < 8 * (s->versions.max + 1); n++) {
 			int v = n / 8;
 			void *msg = arena_alloc(&arena, s->body->size);
 
