@@ -300,6 +300,22 @@ def dump():
                         read(f"t/data/batches/{header}.bin"))
 
 
+# Every API, by place in the table, and a body of zeroes, ones or twos for it; and
+# what t/unit/wire_frame.c sends and gets.
+def frame():
+    for api in range(31):
+        for version in range(19):
+            for body in (bytes(60), b"\x01" * 60, b"\x02" * 80, b"\x00\x00\x00\x01" * 20):
+                yield b"\x03\x00" + part(bytes([api, version, 1]) + body)
+                yield b"\x05\x00" + part(bytes([api, version]) + body)
+    hello = bytes.fromhex("001200030000000700026d7100036d7104312e3000")
+    for step in (0, 1, 5):
+        yield bytes([0, step]) + b"\0\0" + part(hello) + b"\0\0" + part(hello)
+        yield bytes([1, step]) + part(hello) + part(b"") + part(b"\x00\x12\x00\x63" + hello[4:])
+        yield bytes([0, step]) + b"\x00\x00\x20\x01" + hello
+        yield bytes([0, step]) + b"\xff\xff\xff\xff" + hello
+
+
 ENVELOPES = [
     r'{"topic":"t","partition":0,"offset":7,"tstype":"create","ts":1700000000000,"broker":1,'
     r'"headers":["h","v","n",null],"key":"k","payload":"v"}',

@@ -1,18 +1,12 @@
 /*
- * Messages out of hostile bytes. What decodes must encode, to as many bytes as
- * it says; what that decodes to must encode to the same bytes, and print.
+ * Messages out of hostile bytes (fuzz_check_message). Those of the network: frame.c.
  *
  * Input: the way in (see `decode`), a type, then the value of a record.
  */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "lib/fuzz.h"
 #include "wire/record.h"
 
 #define MEMORY_MAX (64u << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct wire_schema *const blobs[] = {
     &wire_consumer_protocol_subscription, &wire_consumer_protocol_assignment};
@@ -50,26 +44,6 @@ decode(uint8_t way, int type, struct slice value, struct arena *a, struct wire_m
 	}
 }
 
-static void
-check_message(const struct wire_message *m, struct arena *a, struct err *err)
-{
-	struct buf once = BUF_INIT, twice = BUF_INIT, text = BUF_INIT;
-	void *again = arena_alloc(a, m->schema->body->size);
-
-	assert(wire_encode(m->schema, m->version, m->data, &once, err) == 0);
-	assert(wire_size(m->schema, m->version, m->data, err) == (int64_t)once.len);
-	assert(wire_decode_all(m->schema, m->version, (struct slice){once.data, once.len}, a, again,
-		   err) == 0);
-	assert(wire_encode(m->schema, m->version, again, &twice, err) == 0);
-	assert(once.len == twice.len);
-	assert(once.len == 0 || memcmp(once.data, twice.data, once.len) == 0);
-	wire_message_print(m, &text);
-	wire_message_print_json(m, &text);
-	buf_release(&once);
-	buf_release(&twice);
-	buf_release(&text);
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -81,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	arena_init(&a, MEMORY_MAX);
 	if (decode(data[0], data[1], (struct slice){data + 2, size - 2}, &a, &m, &err) == 0)
-		check_message(&m, &a, &err);
+		fuzz_check_message(m.schema, m.version, m.data);
 	arena_release(&a);
 	return 0;
 }

@@ -128,6 +128,31 @@ fuzz_repair_tail(uint8_t *data, size_t len)
 	memcpy(data + len - 1 - CRC_DIGITS, crc, CRC_DIGITS);
 }
 
+void
+fuzz_check_message(const struct wire_schema *s, int version, const void *msg)
+{
+	struct buf once = BUF_INIT, twice = BUF_INIT, text = BUF_INIT;
+	struct arena a;
+	struct err err;
+	void *again;
+
+	arena_init(&a, 0);
+	again = arena_alloc(&a, s->body->size);
+	assert(wire_encode(s, version, msg, &once, &err) == 0);
+	assert(wire_size(s, version, msg, &err) == (int64_t)once.len);
+	assert(wire_decode_all(s, version, (struct slice){once.data, once.len}, &a, again, &err) ==
+	       0);
+	assert(wire_encode(s, version, again, &twice, &err) == 0);
+	assert(once.len == twice.len);
+	assert(once.len == 0 || memcmp(once.data, twice.data, once.len) == 0);
+	wire_print(s, version, msg, &text);
+	wire_print_json(s, version, msg, &text);
+	buf_release(&once);
+	buf_release(&twice);
+	buf_release(&text);
+	arena_release(&a);
+}
+
 /* --- what fails ------------------------------------------------------------------ */
 
 void

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "os/os_sim.h"
+#include "wire/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,6 +32,10 @@ void fuzz_touch(const void *data, int64_t len);
 
 /* An error that must not be: prints it and aborts. */
 void fuzz_fail(const struct err *err) __attribute__((noreturn));
+
+/* A message that was decoded must encode, to as many bytes as it says; what that
+ * decodes to must encode to the same bytes, and print. */
+void fuzz_check_message(const struct wire_schema *s, int version, const void *msg);
 
 /* --- repairs: in place -------------------------------------------------------- */
 

@@ -34,6 +34,12 @@ to_hex(const void *data, size_t len)
 	return hex;
 }
 
+static bool
+is_text(struct wire_str s, const char *want)
+{
+	return s.len == (int32_t)strlen(want) && memcmp(s.data, want, strlen(want)) == 0;
+}
+
 /* --- bytes in ---------------------------------------------------------------- */
 
 static ssize_t
@@ -145,11 +151,11 @@ test_request(void)
 
 	is_int(request_decode(from_hex(VERSIONS_3), &r, &err), 0, "a broker's request is read");
 	ok(r.api == api_find(API_API_VERSIONS) && r.key == 18 && r.version == 3 &&
-		r.correlation_id == 7 && wire_str_is(r.client_id, "mq") && r.body.len == 8,
+		r.correlation_id == 7 && is_text(r.client_id, "mq") && r.body.len == 8,
 	    "its header");
 	body = request_decode_body(&r, &arena, &err);
-	ok(body != NULL && wire_str_is(body->client_software_name, "mq") &&
-		wire_str_is(body->client_software_version, "1.0"),
+	ok(body != NULL && is_text(body->client_software_name, "mq") &&
+		is_text(body->client_software_version, "1.0"),
 	    "and its body");
 
 	is_int(request_decode(from_hex(VERSIONS_3 "00"), &r, &err), 0, "a byte behind the body");
@@ -159,7 +165,7 @@ test_request(void)
 	is_int(r.client_id.len, 0, "reads as empty");
 	is_int(request_decode(from_hex("00100005000000090001780107026162010100"), &r, &err), 0,
 	    "a tagged field that a header does not have");
-	ok(wire_str_is(r.client_id, "x") && request_decode_body(&r, &arena, &err) != NULL,
+	ok(is_text(r.client_id, "x") && request_decode_body(&r, &arena, &err) != NULL,
 	    "is passed over");
 }
 
@@ -194,7 +200,7 @@ test_request_errors(void)
 	is_int(request_decode(from_hex("001200630000000700026d7100036d71"), &r, &err), -1,
 	    "an ApiVersions version from the future");
 	ok(err.code == ERR_UNSUPPORTED_VERSION && r.correlation_id == 7 &&
-		wire_str_is(r.client_id, "mq"),
+		is_text(r.client_id, "mq"),
 	    "has the new header, and can be answered");
 	ok(request_decode(from_hex("001200630000000700026d71"), &r, &err) == -1 &&
 		err.code == ERR_CORRUPT,
