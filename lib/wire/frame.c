@@ -152,8 +152,8 @@ response_decode(const struct api *api, int version, struct slice frame, int32_t 
 {
 	struct response_header h;
 
-	if (decode_header(&wire_response_header, api_response_header(api, version), &frame, &h,
-		err) == -1)
+	if (decode_header(
+		&wire_response_header, api_response_header(api, version), &frame, &h, err) == -1)
 		return -1;
 	*correlation_id = h.correlation_id;
 	*body = frame;

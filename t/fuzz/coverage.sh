@@ -14,7 +14,7 @@ wanted=90 # per cent, of each
 # What reads bytes that others wrote.
 parsers=(
 	lib/base/{bytes,text,uuid}.c
-	lib/wire/{decode,print,record}.c
+	lib/wire/{decode,frame,print,record}.c
 	lib/log/{batch,record,compress,compress_gzip,compress_lz4,compress_snappy,compress_zstd}.c
 	lib/log/{index,checkpoint,checkpoint_text,epochs,producers,producers_snapshot}.c
 	lib/log/{segment_name,segment_scan,segment_rebuild,recover,recover_cut,recover_replace}.c

@@ -103,16 +103,16 @@ check_request(struct slice frame)
 	assert(msg != NULL || err.code == ERR_CORRUPT);
 	if (msg != NULL) {
 		fuzz_check_message(r.api->request, r.version, msg);
-		assert(request_encode(r.api, r.version, r.correlation_id, r.client_id, msg, &out,
-			   &err) == 0);
-		assert(request_decode((struct slice){out.data + FRAME_PREFIX,
-					  out.len - FRAME_PREFIX},
-			   &again, &err) == 0);
-		assert(again.api == r.api && again.version == r.version &&
-		       again.correlation_id == r.correlation_id &&
-		       again.client_id.len == r.client_id.len &&
-		       memcmp(again.client_id.data, r.client_id.data,
-			   (size_t)r.client_id.len) == 0);
+		assert(request_encode(
+			   r.api, r.version, r.correlation_id, r.client_id, msg, &out, &err) == 0);
+		assert(
+		    request_decode((struct slice){out.data + FRAME_PREFIX, out.len - FRAME_PREFIX},
+			&again, &err) == 0);
+		assert(
+		    again.api == r.api && again.version == r.version &&
+		    again.correlation_id == r.correlation_id &&
+		    again.client_id.len == r.client_id.len &&
+		    memcmp(again.client_id.data, r.client_id.data, (size_t)r.client_id.len) == 0);
 	}
 	buf_release(&out);
 	arena_release(&a);
@@ -125,6 +125,7 @@ check_response(struct slice frame)
 	struct cursor c = cursor_of(frame.data, frame.len);
 	const struct api *api = pick_api(fuzz_byte(&c));
 	int version = pick_version(api, fuzz_byte(&c));
+	struct buf out = BUF_INIT;
 	struct slice body;
 	struct arena a;
 	struct err err;
@@ -137,9 +138,12 @@ check_response(struct slice frame)
 	}
 	arena_init(&a, 0);
 	msg = arena_alloc(&a, api->response->body->size);
-	if (wire_decode_all(api->response, version, body, &a, msg, &err) == 0)
+	if (wire_decode_all(api->response, version, body, &a, msg, &err) == 0) {
 		fuzz_check_message(api->response, version, msg);
+		assert(response_encode(api, version, id, msg, &out, &err) == 0);
+	}
 	check_memory(&a, frame.len);
+	buf_release(&out);
 	arena_release(&a);
 }
 

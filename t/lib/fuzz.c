@@ -140,8 +140,8 @@ fuzz_check_message(const struct wire_schema *s, int version, const void *msg)
 	again = arena_alloc(&a, s->body->size);
 	assert(wire_encode(s, version, msg, &once, &err) == 0);
 	assert(wire_size(s, version, msg, &err) == (int64_t)once.len);
-	assert(wire_decode_all(s, version, (struct slice){once.data, once.len}, &a, again, &err) ==
-	       0);
+	assert(
+	    wire_decode_all(s, version, (struct slice){once.data, once.len}, &a, again, &err) == 0);
 	assert(wire_encode(s, version, again, &twice, &err) == 0);
 	assert(once.len == twice.len);
 	assert(once.len == 0 || memcmp(once.data, twice.data, once.len) == 0);

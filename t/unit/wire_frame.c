@@ -314,8 +314,8 @@ test_encode(void)
 	buf_str(&b, "before");
 	is_int(request_encode(versions, 3, 7, wire_str_of("mq"), &r, &b, &err), 0,
 	    "a request is appended");
-	is_str(
-	    to_hex(b.data + 6, b.len - 6), "00000015" VERSIONS_3, "as the frame that a broker took");
+	is_str(to_hex(b.data + 6, b.len - 6), "00000015" VERSIONS_3,
+	    "as the frame that a broker took");
 	b.len = 6;
 	is_int(request_encode(versions, 5, 7, wire_str_of("mq"), &r, &b, &err), -1,
 	    "not in a version that is not there");

@@ -275,6 +275,8 @@ complaint(const char *schema)
 }
 
 #define HEAD "data A  versions 0-2  flexible 1+\n"
+#define API "api 1 A  versions 0  "
+#define SECTIONS "request\n  x int8\nresponse\n  x int8\n"
 
 static void
 test_generator(void)
@@ -316,6 +318,18 @@ test_generator(void)
 		"2: 'defualt' instead of tag, default, ignorable or inflexible", "a word misspelt"},
 	    {HEAD "  x []y\n    z y\n", "3: struct 'y' contains itself", "a struct in itself"},
 	    {HEAD "data B versions 0\n", "2: a second message in one file", "two messages"},
+	    {API "on broker,controller forwarded\n" SECTIONS, "accepted", "a good API"},
+	    {API "on brokers\n" SECTIONS,
+		"1: 'brokers' are no listeners of a message of this family",
+		"listeners that nobody knows"},
+	    {"data A versions 0 on broker\n  x int8\n",
+		"1: 'broker' are no listeners of a message of this family",
+		"listeners of what is no API"},
+	    {API "forwarded\n" SECTIONS,
+		"1: 'forwarded' instead of versions, flexible, on or forwarded",
+		"what is forwarded from nowhere"},
+	    {API "on broker\nrequest\n  x int8\n", "2: ARequest is not followed by its response",
+		"a request without a response"},
 	};
 
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)

@@ -178,8 +178,8 @@ put_field(FILE *out, const struct strct *s, const struct field *f)
 	fprintf(out,
 	    "\t{.name = \"%s\", .type = %s, .versions = {%d, %d}, "
 	    ".nullable = {%d, %d},\n\t    .tag = %d, .offset = offsetof(struct %s, %s)",
-	    f->name, prim_names[f->prim].tag, f->versions.min, f->versions.max,
-	    f->nullable.min, f->nullable.max, f->tag, s->cname, member(f));
+	    f->name, prim_names[f->prim].tag, f->versions.min, f->versions.max, f->nullable.min,
+	    f->nullable.max, f->tag, s->cname, member(f));
 	if (f->array)
 		fprintf(out, ", .array = true");
 	if (f->ignorable)
