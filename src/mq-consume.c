@@ -85,6 +85,19 @@ on_new_topic(void *ctx, const char *topic, int32_t partition)
 	return selection_has(&c->selection, topic) && partition_set_has(&c->partitions, partition);
 }
 
+/* A topic that is named as such must stay; one of those that match may go. */
+static bool
+on_gone_topic(void *ctx, const char *topic)
+{
+	struct consume *c = ctx;
+
+	for (size_t i = 0; i < c->selection.count; i++)
+		if (c->selection.list[i].kind == PATTERN_NAME &&
+		    strcmp(c->selection.list[i].text, topic) == 0)
+			return false;
+	return true;
+}
+
 static void
 on_damage(void *ctx, const char *topic, int32_t partition, const struct err *err)
 {
@@ -230,6 +243,7 @@ read_options(struct consume *c, struct err *err)
 {
 	const struct options *o = c->options;
 	struct consumer_config *cf = &c->config;
+	bool has_patterns = false;
 
 	consumer_config_default(cf);
 	cf->group = options_value(o, 'G');
@@ -260,8 +274,11 @@ read_options(struct consume *c, struct err *err)
 	    selection_init(&c->selection, o, 't', SELECT_OPERANDS, "topic", err) == -1)
 		return -1;
 	for (size_t i = 0; i < c->selection.count; i++)
-		if (c->selection.list[i].kind != PATTERN_NAME)
-			cf->wants = on_new_topic;
+		has_patterns |= c->selection.list[i].kind != PATTERN_NAME;
+	if (has_patterns) {
+		cf->wants = on_new_topic;
+		cf->may_go = on_gone_topic;
+	}
 	/* The group would give us others too, and nobody would read them. */
 	if (cf->group != NULL && c->partitions.count > 0 && !c->partitions.any)
 		return err_set(err, ERR_INVALID, "-p and -G exclude each other: a group shares out "

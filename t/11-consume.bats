@@ -460,6 +460,39 @@ EOF
 	[ "$best" -lt 600 ]
 }
 
+@test "a deleted topic: dropped where it only matched, an error where it was named" {
+	mq-produce -t t1 <<<1
+	mq-produce -t t2 <<<2
+	mq-consume -v 't*' -f '%t %s\n' >got 2>told &
+	glob=$!
+	mq-consume '^t.$' >quiet 2>err &
+	regex=$!
+	mq-consume t1 t2 't*' >named 2>named.err &
+	named=$!
+	soon has_lines 2 got
+	soon has_lines 2 quiet
+	soon has_lines 2 named
+	mq-topics delete -y t1
+	ended "$named" 66
+	[ "$(cat named.err)" = 'mq-consume: no topic t1' ]
+	soon grep -q deleted told
+	[ "$(grep -v ' store ' told)" = 'mq-consume: topic t1 was deleted' ]
+	# What is made anew is another topic, from its beginning.
+	seq 3 9 | mq-produce -t t1 -B 1
+	soon has_lines 9 got
+	mq-topics delete -y t2
+	mq-topics delete -y t1
+	seq 10 19 | mq-produce -t t1 -B 1
+	soon has_lines 19 got
+	soon has_lines 19 quiet
+	kill "$glob" "$regex"
+	ended "$glob" 143
+	ended "$regex" 143
+	[ "$(cut -d' ' -f2 got | paste -sd' ')" = "$(seq 19 | paste -sd' ')" ] ||
+		[ "$(cut -d' ' -f2 got | paste -sd' ')" = "2 1 $(seq 3 19 | paste -sd' ')" ]
+	[ ! -s err ]
+}
+
 @test "a topic that is not there yet is waited for, all of it read" {
 	mq-produce -t other <<<x
 	mq-consume later >got 2>err &

@@ -45,6 +45,13 @@ consumer_free(struct consumer *c)
 		free(c->topics[i]->name);
 		free(c->topics[i]);
 	}
+	while (c->gone != NULL) {
+		struct ctopic *t = c->gone;
+
+		c->gone = t->next;
+		free(t->name);
+		free(t);
+	}
 	for (size_t i = 0; i < c->part_count; i++)
 		free(c->parts[i]);
 	free(c->topics);
@@ -126,8 +133,18 @@ consumer_start(struct consumer *c, struct err *err)
 	return 0;
 }
 
+static bool
+has_moved(const struct consumer *c)
+{
+	for (size_t i = 0; i < c->part_count; i++)
+		if (c->parts[i]->state == PART_REVOKING || c->parts[i]->state == PART_STARTING)
+			return true;
+	return false;
+}
+
 /* Starts what was assigned and gives back what was taken, outside of any
- * callback. */
+ * callback. A topic's being deleted or made anew moves its partitions too, so that
+ * is looked at first: nothing of the one may go on in the other. */
 static int
 settle_group(struct consumer *c, struct err *err)
 {
@@ -135,6 +152,8 @@ settle_group(struct consumer *c, struct err *err)
 		*err = c->failure;
 		return -1;
 	}
+	if (has_moved(c) && consumer_drop_deleted(c, true, err) == -1)
+		return -1;
 	for (size_t i = 0; i < c->part_count; i++) {
 		struct part *p = c->parts[i];
 
@@ -305,7 +324,8 @@ is_over(const struct consumer *c)
 {
 	if (c->stopped)
 		return true;
-	if (c->member != NULL && !target_group_settled(c->target, c->member))
+	if (!consumer_has_end(c) ||
+	    (c->member != NULL && !target_group_settled(c->target, c->member)))
 		return false;
 	for (size_t i = 0; i < c->part_count; i++) {
 		const struct part *p = c->parts[i];
@@ -316,8 +336,8 @@ is_over(const struct consumer *c)
 	return true;
 }
 
-int
-consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err)
+static int
+step(struct consumer *c, size_t budget, int timeout_ms, struct err *err)
 {
 	bool any = false;
 
@@ -343,15 +363,40 @@ consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err
 	return 1;
 }
 
+/* Did something fail because a topic went that may go? If one went that may not,
+ * that is the error. */
+static bool
+is_passed_over(struct consumer *c, struct err *err)
+{
+	struct err why;
+	int got = consumer_drop_deleted(c, false, &why);
+
+	if (got == -1 && why.code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		*err = why;
+	return got == 1;
+}
+
+int
+consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err)
+{
+	int ret = step(c, budget, timeout_ms, err);
+
+	return ret == -1 && is_passed_over(c, err) ? 1 : ret;
+}
+
 /* --- committing ------------------------------------------------------------ */
 
 void
 consumer_handled(struct consumer *c, const char *topic, int32_t partition, int64_t offset)
 {
-	struct part *p = part_find(c, topic, partition);
+	/* Not by name: that may be another topic's by now. */
+	for (size_t i = 0; i < c->part_count; i++) {
+		struct part *p = c->parts[i];
 
-	if (p != NULL && offset + 1 > p->handled)
-		p->handled = offset + 1;
+		if (p->fetch.topic == topic && p->fetch.partition == partition &&
+		    offset + 1 > p->handled)
+			p->handled = offset + 1;
+	}
 }
 
 /* What may be committed: past what follows the last handled record without
@@ -371,8 +416,8 @@ part_to_commit(const struct part *p)
 	return at > p->committed && (at > 0 || p->committed >= 0 || p->is_reset) ? at : -1;
 }
 
-int
-consumer_commit(struct consumer *c, struct err *err)
+static int
+commit(struct consumer *c, struct err *err)
 {
 	struct group_position *pos;
 	struct commit_call call;
@@ -388,6 +433,7 @@ consumer_commit(struct consumer *c, struct err *err)
 		if (part_to_commit(c->parts[i]) >= 0)
 			pos[n++] = (struct group_position){
 			    .topic = c->parts[i]->fetch.topic,
+			    .topic_id = c->parts[i]->of->id,
 			    .partition = c->parts[i]->fetch.partition,
 			    .offset = part_to_commit(c->parts[i]),
 			    .leader_epoch = -1,
@@ -407,6 +453,14 @@ consumer_commit(struct consumer *c, struct err *err)
 		part_find(c, pos[i].topic, pos[i].partition)->committed = pos[i].offset;
 	free(pos);
 	return ret;
+}
+
+int
+consumer_commit(struct consumer *c, struct err *err)
+{
+	int ret = commit(c, err);
+
+	return ret == -1 && is_passed_over(c, err) ? commit(c, err) : ret;
 }
 
 void

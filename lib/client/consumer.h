@@ -10,7 +10,9 @@
  * A partition that the group takes away and gives back goes on where the group
  * has got to, whatever the range says. Without an end, partitions that are added
  * are read as well, and topics that are wanted; with one they lie behind it. They are
- * found when the target hears of a change, or else within a second.
+ * found when the target hears of a change, or else within a second. So is that a
+ * topic was deleted: one that may go is read no more, and noted (OS_INFO); one of
+ * its name that is made later is another.
  */
 #ifndef CLIENT_CONSUMER_H
 #define CLIENT_CONSUMER_H
@@ -41,6 +43,8 @@ struct consumer_config {
 	/* Without an end: is this partition of a topic that was made after the start to
 	 * be read as well? NULL: none is. */
 	bool (*wants)(void *ctx, const char *topic, int32_t partition);
+	/* May this topic be deleted meanwhile? If not, or NULL, that is an error. */
+	bool (*may_go)(void *ctx, const char *topic);
 	/* A record. Return 0 to go on, 1 to stop (the record counts as delivered),
 	 * -1 to stop without it. */
 	int (*record)(void *ctx, const struct consumed *where, const struct record *rec);
@@ -73,11 +77,11 @@ int consumer_start(struct consumer *c, struct err *err);
 /* Delivers what is there, at most about `budget` bytes; then, if there was
  * nothing, waits at most `timeout_ms`. Returns 1 while there may be more, 0 when
  * every range is at its end or a callback said stop, -1 on an error:
- * UNKNOWN_TOPIC_OR_PARTITION if a topic was deleted meanwhile. */
+ * UNKNOWN_TOPIC_OR_PARTITION if a topic was deleted meanwhile that may not go. */
 int consumer_step(struct consumer *c, size_t budget, int timeout_ms, struct err *err);
 
 /* The record at `offset` of a partition and all before it are dealt with: the
- * next commit says offset + 1. */
+ * next commit says offset + 1. `topic` is the pointer that the record came with. */
 void consumer_handled(struct consumer *c, const char *topic, int32_t partition, int64_t offset);
 
 /* Commits what was handled since the last commit; durable on return 0. Nothing

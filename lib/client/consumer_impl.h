@@ -15,6 +15,7 @@ enum part_state {
 /* One partition of a consumer. */
 struct part {
 	struct fetch_part fetch; /* first; fetch.offset is the position */
+	const struct ctopic *of;
 	enum part_state state;
 	int64_t to;        /* exclusive; -1: follow */
 	int64_t delivered; /* one past the last record given out */
@@ -31,6 +32,7 @@ struct ctopic {
 	struct uuid id;
 	bool all;  /* also partitions that are added later */
 	bool late; /* it was not there at the start: config.wants says which partitions */
+	struct ctopic *next; /* of those that are gone */
 };
 
 struct consumer {
@@ -38,6 +40,7 @@ struct consumer {
 	struct consumer_config config;
 	struct ctopic **topics;
 	size_t topic_count;
+	struct ctopic *gone; /* were deleted; records may still be named after them */
 	struct part **parts; /* of all topics, in the order in which they take turns */
 	size_t part_count, part_cap;
 	size_t turn;
@@ -59,9 +62,14 @@ bool consumer_has_end(const struct consumer *c);
 struct part *part_add(struct consumer *c, struct ctopic *t, int32_t number, struct err *err);
 struct part *part_find(const struct consumer *c, const char *topic, int32_t partition);
 
-/* Takes in what was added to topics, and topics that were added, when it is time to
- * look. UNKNOWN_TOPIC_OR_PARTITION if a topic was deleted. */
+/* Takes in what was added to topics, and topics that were added, and drops those
+ * that were deleted and may go, when it is time to look. UNKNOWN_TOPIC_OR_PARTITION
+ * if another was deleted. Drops parts: not while a fetch is under way. */
 int consumer_refresh(struct consumer *c, struct err *err);
+
+/* Looks at the topics at once, or only at those of which the group has just given
+ * or taken something. 1: some were dropped; 0; -1 as above. */
+int consumer_drop_deleted(struct consumer *c, bool moved_only, struct err *err);
 
 /* Resolves the ends of the ranges of parts[0..count): part->to. */
 int consumer_resolve_ends(struct consumer *c, struct part **parts, size_t count, struct err *err);

@@ -151,6 +151,7 @@ count_records(struct consumer *c, const struct part *p, int64_t from, int64_t to
     struct err *err)
 {
 	struct part look = {.fetch = {.topic = p->fetch.topic,
+	                        .topic_id = p->fetch.topic_id,
 	                        .partition = p->fetch.partition,
 	                        .offset = from}};
 	struct fetch_part *asked = &look.fetch;

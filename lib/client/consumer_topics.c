@@ -35,7 +35,8 @@ part_add(struct consumer *c, struct ctopic *t, int32_t number, struct err *err)
 		err_nomem(err);
 		return NULL;
 	}
-	*p = (struct part){.fetch = {.topic = t->name, .partition = number},
+	*p = (struct part){.fetch = {.topic = t->name, .topic_id = t->id, .partition = number},
+	    .of = t,
 	    .to = c->started && consumer_has_end(c) ? 0 : -1,
 	    .committed = -1};
 	c->parts[c->part_count++] = p;
@@ -145,31 +146,114 @@ take_partitions(struct consumer *c, struct ctopic *t, size_t count, struct err *
 		p = part_add(c, t, n, err);
 		if (p == NULL)
 			return -1;
+		/* The group may have given it to us before we knew of it, since a topic
+		 * of that name was there before: it is to give it again. */
 		if (c->member == NULL)
 			p->state = PART_READING;
+		else
+			target_group_released(c->target, c->member, t->name, n);
 	}
 	return 0;
 }
 
-/* A topic that was deleted is an error, also if there is one of its name again:
- * no offset of the one means anything in the other. */
-static int
-refresh_topic(struct consumer *c, struct ctopic *t, struct err *err)
+/* --- topics that are deleted ----------------------------------------------- */
+
+/* What the group has given us of it goes back, to be given again if there is a
+ * topic of that name. */
+static void
+part_drop(struct consumer *c, size_t i)
 {
+	struct part *p = c->parts[i];
+
+	target_forget(c->target, &p->fetch);
+	if (c->member != NULL && p->state != PART_IDLE)
+		target_group_released(c->target, c->member, p->fetch.topic, p->fetch.partition);
+	free(p);
+	c->part_count--;
+	memmove(&c->parts[i], &c->parts[i + 1], (c->part_count - i) * sizeof(struct part *));
+}
+
+static void
+topic_drop(struct consumer *c, size_t i)
+{
+	struct ctopic *t = c->topics[i];
+
+	for (size_t n = c->part_count; n-- > 0;)
+		if (c->parts[n]->of == t)
+			part_drop(c, n);
+	c->topic_count--;
+	memmove(&c->topics[i], &c->topics[i + 1],
+	    (c->topic_count - i) * sizeof(struct ctopic *));
+	t->next = c->gone;
+	c->gone = t;
+}
+
+/* Looks at topics[i]: 0; 1: it was deleted and dropped, so that topics[i] is another;
+ * -1. One of its name that was made since is not it: no offset of the one means
+ * anything in the other. */
+static int
+refresh_topic(struct consumer *c, size_t i, struct err *err)
+{
+	struct ctopic *t = c->topics[i];
 	const struct target_topic *found;
+	bool deleted, anew = false;
 	struct arena arena;
 	int ret;
 
 	arena_init(&arena, 0);
 	ret = ask_topic(c, t->name, &arena, &found, err);
-	if (ret == 0 && !uuid_is_zero(&t->id) && !uuid_equal(&found->id, &t->id))
+	deleted = ret == -1 && err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (ret == 0 && !uuid_is_zero(&t->id) && !uuid_equal(&found->id, &t->id)) {
+		anew = true;
 		ret = err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
 		    "topic %s was deleted, and made anew", t->name);
+	}
 	if (ret == 0 && t->all && !consumer_has_end(c))
 		ret = take_partitions(c, t, found->partition_count, err);
 	arena_release(&arena);
-	return ret;
+	if ((!deleted && !anew) || c->config.may_go == NULL ||
+	    !c->config.may_go(c->config.ctx, t->name))
+		return ret;
+	os_note(c->target->os, OS_INFO, "topic %s was deleted%s", t->name,
+	    anew ? ", and made anew" : "");
+	topic_drop(c, i);
+	return 1;
 }
+
+/* Has the group given or taken something of it that was not seen to yet? */
+static bool
+has_moved(const struct consumer *c, const struct ctopic *t)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		const struct part *p = c->parts[i];
+
+		if (p->of == t && (p->state == PART_STARTING || p->state == PART_REVOKING))
+			return true;
+	}
+	return false;
+}
+
+int
+consumer_drop_deleted(struct consumer *c, bool moved_only, struct err *err)
+{
+	int dropped = 0;
+
+	for (size_t i = 0; i < c->topic_count;) {
+		int got = 0;
+
+		if (!moved_only || has_moved(c, c->topics[i]))
+			got = refresh_topic(c, i, err);
+		if (got == -1)
+			return -1;
+		if (got == 1)
+			dropped = 1;
+		else
+			i++;
+	}
+	return dropped;
+}
+
+/* --- topics that are made -------------------------------------------------- */
 
 static bool
 is_known(const struct consumer *c, const char *topic)
@@ -233,9 +317,8 @@ consumer_refresh(struct consumer *c, struct err *err)
 		return 0;
 	c->refreshed_ns = now;
 	c->target->topics_changed = false;
-	for (size_t i = 0; i < c->topic_count; i++)
-		if (refresh_topic(c, c->topics[i], err) == -1)
-			return -1;
+	if (consumer_drop_deleted(c, false, err) == -1)
+		return -1;
 	if (c->config.wants == NULL || consumer_has_end(c))
 		return 0;
 	return take_topics(c, err);

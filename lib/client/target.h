@@ -101,6 +101,7 @@ enum target_isolation { READ_UNCOMMITTED, READ_COMMITTED };
  * change `offset` between fetches (a seek), and, below `end`, before target_next. */
 struct fetch_part {
 	const char *topic;
+	struct uuid topic_id;   /* only of that topic: else UNKNOWN_TOPIC_OR_PARTITION; or zero */
 	int32_t partition;
 	int64_t offset;         /* the next one wanted; advanced by target_next */
 	bool ready;             /* out: target_next may give something (or an error) */
@@ -145,6 +146,7 @@ struct offsets_call {
 
 struct group_position {
 	const char *topic;
+	struct uuid topic_id; /* to commit for: that topic, if it is still there; or zero */
 	int32_t partition;
 	int64_t offset; /* -1: none committed */
 	int32_t leader_epoch;

@@ -172,6 +172,27 @@ store_target_next(struct target *t, struct fetch_part *p, struct batch *b, struc
 
 /* --- waiting --------------------------------------------------------------- */
 
+/* A directory of the same name may be another topic's by now: what was found there
+ * must not be given out as this one's. */
+static int
+check_topics(struct store_target *st, struct fetch_call *c)
+{
+	if (store_refresh(st->store, &c->call.err) == -1)
+		return -1;
+	for (size_t i = 0; i < c->part_count; i++) {
+		const struct fetch_part *p = c->parts[i];
+		const struct image_topic *t;
+
+		if (!p->ready || uuid_is_zero(&p->topic_id))
+			continue;
+		t = image_topic(store_image(st->store), p->topic);
+		if (t == NULL || !uuid_equal(&t->id, &p->topic_id))
+			return err_set(&c->call.err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
+			    "topic %s was deleted", p->topic);
+	}
+	return 0;
+}
+
 /* Looks at all parts of a fetch: 1 if it is done, 0 if nothing is there, -1. */
 static int
 fetch_look(struct store_target *st, struct fetch_call *c)
@@ -183,7 +204,7 @@ fetch_look(struct store_target *st, struct fetch_call *c)
 			return -1;
 		any |= c->parts[i]->ready;
 	}
-	return any;
+	return any && check_topics(st, c) == -1 ? -1 : any;
 }
 
 static void

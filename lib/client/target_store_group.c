@@ -16,22 +16,35 @@ struct target_member {
 	bool polled; /* at least once: held and waiting mean something */
 };
 
+/* Is a position's topic still the one that it is meant for? */
+static bool
+is_same_topic(const struct store_target *st, const struct group_position *p)
+{
+	const struct image_topic *t = image_topic(store_image(st->store), p->topic);
+
+	return uuid_is_zero(&p->topic_id) || (t != NULL && uuid_equal(&t->id, &p->topic_id));
+}
+
 void
 store_target_commit(struct target *t, struct commit_call *c)
 {
 	struct store_target *st = store_target_of(t);
 	struct group_offset *list = calloc(c->position_count + 1, sizeof(*list));
 	int64_t now = os_wall_ms(t->os);
-	int ok = list == NULL ? err_nomem(&c->call.err) : 0;
+	int ok = list == NULL ? err_nomem(&c->call.err) : store_refresh(st->store, &c->call.err);
+	size_t count = 0;
 
 	for (size_t i = 0; i < c->position_count && ok == 0; i++) {
 		const struct group_position *p = &c->positions[i];
 
+		if (!is_same_topic(st, p))
+			continue;
 		/* What the offset stands for must not vanish while the offset stays. */
 		ok = store_sync_partition(st->store, p->topic, p->partition, p->offset,
 		    &c->call.err);
-		list[i] = (struct group_offset){
+		list[count++] = (struct group_offset){
 		    .topic = (char *)(uintptr_t)p->topic,
+		    .topic_id = p->topic_id,
 		    .partition = p->partition,
 		    .offset = p->offset,
 		    .leader_epoch = p->leader_epoch,
@@ -40,7 +53,7 @@ store_target_commit(struct target *t, struct commit_call *c)
 		};
 	}
 	if (ok == 0)
-		ok = group_commit(st->store, c->group, list, c->position_count, &c->call.err);
+		ok = group_commit(st->store, c->group, list, count, &c->call.err);
 	free(list);
 	store_target_finish(st, &c->call, ok);
 }

@@ -10,6 +10,7 @@
 
 struct group_offset {
 	char *topic; /* owned by the list */
+	struct uuid topic_id; /* to commit for; zero: whatever topic has the name now */
 	int32_t partition;
 	int64_t offset;       /* -1: deleted (listed only where commits cannot be read), or a
 	                         value that cannot be read */

@@ -339,7 +339,9 @@ add_offset(struct store *s, struct batch_builder *bb, const char *group,
 	value.leader_epoch = o->leader_epoch;
 	value.metadata = wire_str_of(o->metadata != NULL ? o->metadata : "");
 	value.commit_timestamp = o->commit_time_ms;
-	if (t != NULL)
+	if (!uuid_is_zero(&o->topic_id))
+		value.topic_id = o->topic_id;
+	else if (t != NULL)
 		value.topic_id = t->id;
 	return records_add_group(bb, &wire_offset_commit_key, &key, &wire_offset_commit_value,
 	    OFFSET_VALUE_VERSION, tombstone ? NULL : &value, os_wall_ms(s->os), err);

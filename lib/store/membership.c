@@ -117,8 +117,11 @@ claim_take(struct membership *m, const char *topic, const struct uuid *id, int32
 	int fd, ret = 1;
 
 	claim_path(m, topic, partition, path);
-	if (claims_room(m, err) == -1 || (fd = open_claim(m, topic, partition, path, err)) == -1)
+	if (claims_room(m, err) == -1)
 		return -1;
+	fd = open_claim(m, topic, partition, path, err);
+	if (fd == -1) /* it may just be deleted, which the next look will find */
+		return err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION ? 0 : -1;
 	if (os_lock(os, fd, OS_LOCK_EXCLUSIVE) == -1)
 		ret = errno == EAGAIN ? 0 : err_sys(err, errno, "%s: lock", path);
 	/* A deleted topic's file is nobody's claim. */
@@ -240,6 +243,15 @@ add_topics(struct membership *m, const char *const *topics, size_t count, struct
 	return 0;
 }
 
+static bool
+has_topic(const struct membership *m, const char *topic)
+{
+	for (size_t i = 0; i < m->topic_count; i++)
+		if (strcmp(m->topic_list[i], topic) == 0)
+			return true;
+	return false;
+}
+
 /* A line more in the member's file: whoever reads half of it takes it for none. */
 int
 membership_add_topic(struct membership *m, const char *topic, struct err *err)
@@ -247,6 +259,9 @@ membership_add_topic(struct membership *m, const char *topic, struct err *err)
 	struct buf line = BUF_INIT;
 	int ret = 0;
 
+	/* It was deleted, and made anew. */
+	if (has_topic(m, topic))
+		return 0;
 	put_line(&line, topic);
 	if (line.failed)
 		ret = err_nomem(err);

@@ -2,6 +2,7 @@
 #include "client/consumer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/producer.h"
 #include "os/os_sim.h"
@@ -255,6 +256,108 @@ test_topic_deleted(void)
 	process_end(&p);
 }
 
+static bool
+is_of_test(void *ctx, const char *topic, int32_t partition)
+{
+	(void)ctx;
+	(void)partition;
+	return strncmp(topic, "goes.", 5) == 0;
+}
+
+static bool
+all_but_stays(void *ctx, const char *topic)
+{
+	(void)ctx;
+	return strcmp(topic, "goes.not") != 0;
+}
+
+/* Follows goes.*, of which only goes.not must stay. */
+static void
+follow_all(struct process *p, const char *topic, const char *group)
+{
+	p->config.group = group;
+	p->config.wants = is_of_test;
+	p->config.may_go = all_but_stays;
+	start(p, topic);
+}
+
+static void
+test_topic_goes(const char *group)
+{
+	struct process p;
+
+	process_init(&p, 1);
+	produce(&p, "goes.1", 0, 0, 3);
+	follow_all(&p, "goes.1", group);
+	steps(&p, 20);
+	is_int(consumer_commit(p.consumer, &p.err), 0, "what was read is committed, in a group");
+	produce(&p, "goes.not", 0, 3, 4);
+	is_int(steps(&p, 100), 1, "a topic that comes is followed");
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.1", 0);
+	is_int(steps(&p, 100), 1, "one that may go does not end it");
+	produce(&p, "goes.not", 0, 4, 5);
+	steps(&p, 100);
+	is_str(p.seen, "0 1 2 3 4 ", "the other is read on");
+	is_int(consumer_commit(p.consumer, &p.err), 0, "and committed");
+	produce(&p, "goes.1", 0, 5, 15);
+	is_int(steps(&p, 100), 1, "it is made again");
+	is_str(p.seen, "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 ", "and read from its beginning");
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.not", 0);
+	is_int(steps(&p, 100), -1, "one that must stay ends it");
+	is_int(p.err.code, ERR_UNKNOWN_TOPIC_OR_PARTITION, "by its name");
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.1", 0);
+	process_end(&p);
+}
+
+/* No record of the new one is left out or given twice, and no offset of the old one
+ * is committed for it. */
+static void
+test_topic_made_anew(const char *group)
+{
+	struct process p;
+
+	process_init(&p, 1);
+	produce(&p, "goes.2", 0, 0, 3);
+	follow_all(&p, "goes.2", group);
+	steps(&p, 20);
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.2", 0);
+	produce(&p, "goes.2", 0, 3, 11);
+	is_int(consumer_commit(p.consumer, &p.err), 0, "a commit for a topic that is gone");
+	if (group != NULL)
+		is_int(committed(&p, group, "goes.2", 0), -1, "is none for its successor");
+	is_int(steps(&p, 100), 1, "a topic made anew does not end it");
+	is_str(p.seen, "0 1 2 3 4 5 6 7 8 9 10 ", "it is read from its beginning");
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.2", 0);
+	produce(&p, "goes.2", 0, 11, 12);
+	steps(&p, 100);
+	is_str(p.seen, "0 1 2 3 4 5 6 7 8 9 10 11 ", "each time");
+	is_int(consumer_commit(p.consumer, &p.err), 0, "what was read of it is committed");
+	if (group != NULL)
+		is_int(committed(&p, group, "goes.2", 0), 1, "at its own offsets");
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.2", 0);
+	process_end(&p);
+}
+
+static void
+test_last_topic_goes(void)
+{
+	struct process p;
+
+	process_init(&p, 1);
+	produce(&p, "goes.3", 0, 0, 1);
+	follow_all(&p, "goes.3", NULL);
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.3", 0);
+	is_int(steps(&p, 100), 1, "without any topic it waits for one");
+	p.config.stop_at_end = true;
+	produce(&p, "goes.3", 0, 1, 2);
+	start(&p, "goes.3");
+	admin(&p, ADMIN_DELETE_TOPIC, "goes.3", 0);
+	produce(&p, "goes.3", 0, 2, 3);
+	is_int(steps(&p, 100), 0, "up to the end: what is gone is at its end");
+	is_str(p.seen, "", "and what comes lies behind it");
+	process_end(&p);
+}
+
 /* --- groups -------------------------------------------------------------------- */
 
 static void
@@ -418,6 +521,11 @@ main(void)
 	test_gap_at_end();
 	test_partitions_added();
 	test_topic_deleted();
+	test_topic_goes(NULL);
+	test_topic_goes("goers");
+	test_topic_made_anew(NULL);
+	test_topic_made_anew("anew");
+	test_last_topic_goes();
 	test_commits();
 	test_committed_in_transaction();
 	test_handover(false);
