@@ -319,17 +319,24 @@ while lines < 5:
 @test "a second member has its share within a second" {
 	mq-topics create t --partitions 4
 	member first t
-	mq-produce -t t <<<0
-	soon has_lines 1 first
+	sent=0
+	to_all() {
+		seq 4 | mq-produce -t t --partitioner rr -B 1
+		sent=$((sent + 4))
+	}
 	shared_at_once() {
 		local pid end out=second.$1
 
+		# The first has what the last try has left, or one could take that at once.
+		touch "$out"
+		to_all
+		soon all_there "$sent" first second.* || return
+		began=${EPOCHREALTIME/./}
 		member "$out" t
 		pid=$!
 		end=$((SECONDS + 30))
-		# A record in each partition, until the new member gets some of them.
 		until [ -s "$out" ] || [ "$SECONDS" -ge "$end" ]; do
-			seq 4 | mq-produce -t t --partitioner rr -B 1
+			to_all
 		done
 		[ -s "$out" ] || return
 		took_ms
