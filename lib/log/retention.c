@@ -121,27 +121,38 @@ settle(struct mlog *log, struct err *err)
 	return mlog_sync_names(log, err);
 }
 
+static int
+delete_old(struct retain *r, struct err *err)
+{
+	const struct mlog_config *c = &r->log->config;
+
+	if (delete_while(r, BREACH_START, err) == -1)
+		return -1;
+	if (c->cleanup_delete && c->retention_bytes >= 0) {
+		r->over = mlog_bytes(r->log) - c->retention_bytes;
+		if (r->over > 0 && delete_while(r, BREACH_SIZE, err) == -1)
+			return -1;
+	}
+	if (c->cleanup_delete && c->retention_ms >= 0 && r->now_ms >= 0)
+		return delete_while(r, BREACH_TIME, err);
+	return 0;
+}
+
 int
 mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_retained *out,
     struct err *err)
 {
-	const struct mlog_config *c = &log->config;
 	struct retain r = {.log = log, .now_ms = now_ms, .limit = limit_offset, .out = out};
+	int ret;
 
 	*out = (struct mlog_retained){0};
-	if (mlog_usable(log, err) == -1 || mlog_refresh(log, err) == -1 ||
-	    delete_while(&r, BREACH_START, err) == -1)
+	if (mlog_usable(log, err) == -1 || mlog_refresh(log, err) == -1)
 		return -1;
-	if (c->cleanup_delete && c->retention_bytes >= 0) {
-		r.over = mlog_bytes(log) - c->retention_bytes;
-		if (r.over > 0 && delete_while(&r, BREACH_SIZE, err) == -1)
-			return -1;
-	}
-	if (c->cleanup_delete && c->retention_ms >= 0 && now_ms >= 0 && delete_while(&r, BREACH_TIME, err) == -1)
-		return -1;
-	if (out->segments == 0)
-		return 0;
-	return settle(log, err) == -1 ? mlog_fail(log) : 0;
+	ret = delete_old(&r, err);
+	/* Also after an error: what went is gone, and the log begins behind it. */
+	if (out->segments > 0 && !log->failed && settle(log, err) == -1)
+		return mlog_fail(log);
+	return ret;
 }
 
 int

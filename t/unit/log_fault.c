@@ -322,6 +322,37 @@ test_restart(void)
 	world_release(&w);
 }
 
+/* Four segments, of which three are old, and the n-th read fails. */
+static void
+test_retention_stopped(void)
+{
+	int wrong = 0, partly = 0, r;
+
+	for (unsigned n = 1; n < 50; n++) {
+		struct mlog_retained gone;
+		struct world w;
+		struct os *fault;
+
+		world_init(&w);
+		w.config.segment_bytes = 600;
+		w.config.retention_ms = 1000;
+		fault = world_fault(&w);
+		world_recover(&w, 0);
+		for (int i = 0; i < 12; i++)
+			append_made(&w, make_sized(2, 200, T0 + i * 1000), 0);
+		fault_plan(fault, &(struct fault_plan){.calls = FAULT_READ, .at = n});
+		r = mlog_retain(&w.log, T0 + 10000, 24, &gone, &w.err);
+		partly += r == -1 && gone.segments > 0;
+		wrong += w.log.start_offset != w.log.segments[0]->base ||
+		    w.log.epochs.entries[0].start_offset != w.log.start_offset;
+		world_close(&w);
+		os_free(w.os);
+		sim_disk_free(w.disk);
+	}
+	ok(partly > 0, "retention that cannot read stops, also half way");
+	is_int(wrong, 0, "and the log begins where it does");
+}
+
 static void
 test_retention(void)
 {
@@ -371,5 +402,6 @@ main(void)
 	test_truncate();
 	test_restart();
 	test_retention();
+	test_retention_stopped();
 	return tap_done();
 }
