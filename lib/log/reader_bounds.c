@@ -11,8 +11,8 @@ walk_to_end(struct reader *r, struct view *v, int64_t *end, struct err *err)
 	struct batch b;
 	int got;
 
-	if (v->base == r->bound_base && os_stat(r->os, v->fd, &st) == 0 &&
-	    st.size >= r->bound_position) {
+	if (v->base == r->bound_base && v->inode == r->bound_inode &&
+	    os_stat(r->os, v->fd, &st) == 0 && st.size >= r->bound_position) {
 		scan_move(&v->scan, r->bound_position);
 		v->expected = r->bound_end;
 	} else if (view_seek(v, INT64_MAX, err) == -1) {

@@ -130,6 +130,27 @@ test_deleted(void)
 	world_release(&w);
 }
 
+/* The segment that the bounds were looked up in is another file now, longer. */
+static void
+test_made_anew(void)
+{
+	struct world w;
+	struct reader *r;
+	int64_t start, end;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	append_many(&w, 3, 200);
+	r = open_reader(&w);
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && end == 6, "a log of three batches");
+	ok(mlog_restart_at(&w.log, 0, &w.err) == 0 && append_many(&w, 1, 700) == 0,
+	    "is made anew, and longer");
+	ok(reader_bounds(r, &start, &end, &w.err) == 0 && start == 0 && end == 2,
+	    "its end is not looked for behind that of the old one");
+	reader_free(r);
+	world_release(&w);
+}
+
 /* Segments 0.. and 6.. become one while a reader is in the first. */
 static void
 test_merged(void)
@@ -409,6 +430,7 @@ main(void)
 	test_half_written();
 	test_polling_costs();
 	test_deleted();
+	test_made_anew();
 	test_merged();
 	test_flips();
 	test_missed_names();
