@@ -39,8 +39,8 @@ int checkpoint_set(struct checkpoint *c, const char *topic, int32_t partition, i
 void checkpoint_del(struct checkpoint *c, const char *topic, int32_t partition);
 
 /* Parses the text into an empty checkpoint; ERR_CORRUPT names line and what is
- * wrong, and the entries before it are there. Entries may be in any order; of several for one
- * partition the last holds. */
+ * wrong, and the entries before it are there. Entries may be in any order; of
+ * several for one partition the last holds. */
 int checkpoint_parse(struct checkpoint *c, const char *text, size_t len, struct err *err);
 
 /* Reads a file into an initialised, empty checkpoint. ERR_NOT_FOUND if it is

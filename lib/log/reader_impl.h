@@ -1,5 +1,5 @@
-/* What the files that make up reader share, and retention, which reads a segment
- * through a view; nobody else includes it. */
+/* What the files that make up reader share, and retention and times, which read a
+ * segment through a view; nobody else includes it. */
 #ifndef LOG_READER_IMPL_H
 #define LOG_READER_IMPL_H
 

@@ -112,8 +112,6 @@ find_batch(struct view *v, int64_t timestamp, struct batch *b, struct err *err)
 			at.timestamp = -1;
 		if (r == -1 || (r == 0 && at.timestamp != -1))
 			return r;
-		if (r == 0 && at.timestamp == -1 && last.timestamp < timestamp)
-			at.offset = v->base;
 		/* All before the entry's batch is older than the entry. */
 		if (at.timestamp >= 0 && at.timestamp < timestamp) {
 			r = is_true(v, &at, err);

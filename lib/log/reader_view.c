@@ -107,8 +107,10 @@ is_at(struct view *v, const struct oindex_entry *e, int64_t *base_offset, struct
 	v->scan.headers_only = headers_only;
 	if (r == -1 && err->code != ERR_CORRUPT)
 		return view_err(v, err);
+	if (r != 1)
+		return 0;
 	*base_offset = b.base_offset;
-	return r == 1 && batch_last_offset(&b) == e->offset && b.base_offset >= v->base;
+	return batch_last_offset(&b) == e->offset && b.base_offset >= v->base;
 }
 
 int

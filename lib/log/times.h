@@ -16,7 +16,8 @@
  *  2. What removes records (retention, compaction) leaves every line true. A
  *     broker that cuts the log and goes on writes in a new epoch, which begins
  *     below the END of the lines that are true no more.
- *  3. A line with a wrong checksum, and what follows it, counts for nothing.
+ *  3. Each line is true by itself; whoever meets one with a wrong checksum goes
+ *     without the file.
  */
 #ifndef LOG_TIMES_H
 #define LOG_TIMES_H
@@ -32,7 +33,7 @@ int64_t times_before(struct os *os, const char *dir, int64_t timestamp);
 
 /* The log has just rolled: the segment before the active one is finished, and its
  * largest timestamp is `newest`. Where lines are missing they are made first, from
- * the segments' time indexes. What fails is left out. */
+ * the segments (view_newest). What fails is left out. */
 void times_add(struct mlog *log, int64_t newest);
 
 /* The log is about to end at `offset`. */
