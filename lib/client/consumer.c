@@ -142,9 +142,12 @@ has_moved(const struct consumer *c)
 	return false;
 }
 
+static int commit(struct consumer *c, struct err *err);
+
 /* Starts what was assigned and gives back what was taken, outside of any
  * callback. A topic's being deleted or made anew moves its partitions too, so that
- * is looked at first: nothing of the one may go on in the other. */
+ * is looked at first: nothing of the one may go on in the other. No part may be
+ * dropped from here on: of what goes meanwhile consumer_step takes care. */
 static int
 settle_group(struct consumer *c, struct err *err)
 {
@@ -161,7 +164,7 @@ settle_group(struct consumer *c, struct err *err)
 			if (c->config.revoked != NULL)
 				c->config.revoked(c->config.ctx, p->fetch.topic,
 				    p->fetch.partition);
-			if (!c->config.never_commits && consumer_commit(c, err) == -1)
+			if (!c->config.never_commits && commit(c, err) == -1)
 				return -1;
 			target_forget(c->target, &p->fetch);
 			p->state = PART_IDLE;

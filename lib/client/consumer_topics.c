@@ -77,6 +77,8 @@ topic_add(struct consumer *c, const char *name, struct err *err)
 	if (t != NULL)
 		t->name = strdup(name);
 	if (t == NULL || list == NULL || t->name == NULL) {
+		if (t != NULL)
+			free(t->name);
 		free(t);
 		err_nomem(err);
 		return NULL;
