@@ -426,7 +426,9 @@ check_idle(struct store *s, const char *group, struct err *err)
 		return -1;
 	held = members.count > 0;
 	group_members_release(&members);
-	if (held == 0 && group_committed(s, group, &offsets, err) == 0) {
+	if (held == 0) {
+		if (group_committed(s, group, &offsets, err) == -1)
+			return -1;
 		for (size_t i = 0; held == 0 && i < offsets.count; i++)
 			held = claim_is_held(
 			    s, group, offsets.list[i].topic, offsets.list[i].partition, err);
