@@ -4,7 +4,6 @@
 #include "cli/dump.h"
 #include "cli/places.h"
 #include "cli/tool.h"
-#include "os/os_real.h"
 #include "programs.h"
 
 struct task {
@@ -102,7 +101,6 @@ run(struct os *os, const struct options *o)
 	struct err err;
 	int status;
 
-	os_real_set_note(os, report_note, NULL);
 	dump_init(&t.dump, os);
 	status = places_init(&t.places, os, o, true);
 	if (status == -1 && task_configure(&t, o, &err) == -1)
@@ -119,13 +117,5 @@ run(struct os *os, const struct options *o)
 int
 mq_dump_log(const struct options *o)
 {
-	struct err err;
-	struct os *os = os_real_new(&err);
-	int status;
-
-	if (os == NULL)
-		return report_fail(&err);
-	status = run(os, o);
-	os_free(os);
-	return status;
+	return tool_run(o, run);
 }

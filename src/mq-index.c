@@ -6,7 +6,6 @@
 #include "cli/dump.h"
 #include "cli/indexes.h"
 #include "cli/tool.h"
-#include "os/os_real.h"
 #include "store/store.h"
 #include "store/topic_config.h"
 #include "programs.h"
@@ -246,7 +245,6 @@ run(struct os *os, const struct options *o)
 	struct err err;
 	int status;
 
-	os_real_set_note(os, report_note, NULL);
 	status = places_init(&t.places, os, o, false);
 	if (status == -1 && task_configure(&t, &err) == -1)
 		status = report_usage(&err);
@@ -259,13 +257,5 @@ run(struct os *os, const struct options *o)
 int
 mq_index(const struct options *o)
 {
-	struct err err;
-	struct os *os = os_real_new(&err);
-	int status;
-
-	if (os == NULL)
-		return report_fail(&err);
-	status = run(os, o);
-	os_free(os);
-	return status;
+	return tool_run(o, run);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/os_real.h"
+
 /* A file that the tool opens must not become its stdout. What stands in fails
  * in the direction that is used: reading /dev/null write-only, and so on. */
 static void
@@ -58,6 +60,21 @@ tool_start(struct options *o, const struct tool_spec *tool, int argc, char **arg
 	}
 	level_set(o);
 	return -1;
+}
+
+int
+tool_run(const struct options *o, int (*run)(struct os *os, const struct options *o))
+{
+	struct err err;
+	struct os *os = os_real_new(&err);
+	int status;
+
+	if (os == NULL)
+		return report_fail(&err);
+	os_real_set_note(os, report_note, NULL);
+	status = run(os, o);
+	os_free(os);
+	return status;
 }
 
 bool
