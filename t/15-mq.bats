@@ -50,7 +50,7 @@ mq_bad() {
 	for arguments in '' -h help -V; do
 		run bash -c "mq $arguments >/dev/full"
 		[ "$status" -eq 74 ]
-		[[ $output == "mq: standard output: "* ]]
+		[[ $output == "mq: stdout: "* ]]
 		[ "$(wc -l <<<"$output")" -eq 1 ]
 	done
 }
