@@ -141,6 +141,5 @@ clean:
 	rm -rf build $(TOOLS)
 
 .PHONY: all tests fuzzers unit lint check interop fuzz soak bench fresh deps install uninstall clean FORCE
-.SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
