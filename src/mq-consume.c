@@ -66,8 +66,10 @@ on_record(void *ctx, const struct consumed *where, const struct record *rec)
 	c->place.partition = where->partition;
 	c->place.number = c->count + 1;
 	place_set_batch(&c->place, where->batch);
-	if (format_run(c->format, rec, &c->place, &c->sink.out, &c->err) == -1 ||
-	    sink_mark(&c->sink, where->topic, where->partition, rec->offset, &c->err) == -1)
+	if (format_run(c->format, rec, &c->place, &c->sink.out, &c->err) == -1)
+		return err_prefix(&c->err, "%s-%d: offset %lld", where->topic, where->partition,
+		    (long long)rec->offset);
+	if (sink_mark(&c->sink, where->topic, where->partition, rec->offset, &c->err) == -1)
 		return -1;
 	c->count++;
 	if ((c->unbuffered || c->sink.out.len >= WRITE_BYTES) &&

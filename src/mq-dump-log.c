@@ -26,7 +26,7 @@ task_configure(struct task *t, const struct options *o, struct err *err)
 	d->verify = options_has(o, OPT_VERIFY);
 	for (size_t at = 0; (value = options_each(o, 'o', &at)) != NULL;)
 		if (range_parse(&d->range, value, os_wall_ms(d->os), err) == -1)
-			return err_prefix(err, "-o");
+			return -1;
 	if (d->range.from.kind == POINT_STORED || d->range.to.kind == POINT_STORED)
 		return err_set(err, ERR_INVALID, "-o: 'stored' goes with a group (mq-consume -G)");
 	return 0;

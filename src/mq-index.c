@@ -58,7 +58,7 @@ task_configure(struct task *t, struct err *err)
 	if (value == NULL)
 		return err_set(err, ERR_INVALID, "lookup: -o says what to look up");
 	if (point_parse(&t->point, value, os_wall_ms(t->os), err) == -1)
-		return err_prefix(err, "-o");
+		return -1;
 	if (t->point.kind == POINT_END || t->point.kind == POINT_BEFORE)
 		return err_set(err, ERR_INVALID, "-o: '%s' is behind all indexes; N, +N or @TIME", value);
 	return 0;
@@ -149,7 +149,7 @@ run_place(struct task *t, const struct place *place, struct err *err)
 	if (dir == NULL)
 		return -1;
 	if (place->kind == PLACE_FILE && s.only == -1)
-		rc = err_set(err, ERR_INVALID, "%s: no file of a segment", place->path);
+		rc = err_set(err, ERR_INVALID, "%s: no file of a segment (if a topic is meant: -t)", place->path);
 	else if (t->options->verb == INDEX_CHECK)
 		rc = index_check(&s, &t->print, &t->damaged, err);
 	else if (t->options->verb == INDEX_REBUILD)

@@ -222,6 +222,12 @@ EOF
 	[ "$(mq-consume -e empty | wc -c)" -eq 0 ]
 }
 
+@test "a record that a format does not fit is named by its place" {
+	printf 'abcd\nx\n' | mq-produce -t t
+	try 65 mq-consume -e t -f '%s{unpack[I]}\n'
+	[ "$stderr" = "mq-consume: t-0: offset 1: unpack: 'I' needs 4 bytes, 1 are left" ]
+}
+
 @test "bad ranges, partitions and counts are usage errors" {
 	mq-produce -t t <<<x
 	bad 2 "-o: 'x' is no point" mq-consume -e t -o x
@@ -292,6 +298,9 @@ EOF
 	mq-produce -t orders <<<x
 	bad 66 'no topic nosuch' mq-consume -e nosuch
 	bad 66 'no topic oders (did you mean orders?)' mq-consume -e oders
+	mq-produce -t copy <<<x
+	try 66 mq-consume -e nope
+	[ "$stderr" = 'mq-consume: no topic nope' ]
 	bad 66 'no topic matches z*' mq-consume -e 'z*' orders
 	try 66 mq-consume -e one two
 	[ "${#stderr_lines[@]}" -eq 2 ]

@@ -106,9 +106,13 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	run mq-topics create t --replicas 2
 	[ "$status" -eq 2 ]
 	run mq-topics create t -X retention.mss=1
-	says 2 "mq-topics: -X: retention.mss: no such topic configuration; did you mean retention.ms?"
+	says 2 "mq-topics: -X: retention.mss: no such topic configuration (did you mean retention.ms?)"
 	run mq-topics create t -X segment.bytes=x
-	[ "$status" -eq 2 ]
+	says 2 "mq-topics: -X: segment.bytes=x: want a number from 1048576 to 2147483647, or one such as 512M"
+	run mq-topics create t -X retention.ms=x
+	[[ "$status" -eq 2 && "$output" == *", or a time such as 7d" ]]
+	run mq-topics --color=blue
+	says 2 "mq-topics: --color: 'blue' is not one of auto|always|never"
 	run mq-topics create t -X segment.bytes
 	says 2 "mq-topics: -X: 'segment.bytes' is not NAME=VALUE"
 	run mq-topics

@@ -191,6 +191,17 @@ log=00000000000000000000.log
 	[ "$output" = "mq-dump-log: copy: -p: no such partition" ]
 }
 
+@test "a file that is none of a log is 65, and -t helps where a topic was meant" {
+	echo x >nulls
+	run mq-dump-log -d "$store" nulls
+	[ "$status" -eq 65 ]
+	[ "$output" = "mq-dump-log: nulls: neither named like a file of a log, nor does it begin with a record batch (if a topic is meant: -t)" ]
+	mq-dump-log -d "$store" -t nulls >/dev/null
+	run mq-dump-log -d "$store" -o x nulls
+	[ "$status" -eq 2 ]
+	[[ "$output" == "mq-dump-log: -o: 'x' is no point: "* ]]
+}
+
 @test "what is not there is 66 and named, the rest is printed" {
 	run mq-dump-log -d "$store" segmnts
 	[ "$status" -eq 66 ]

@@ -38,6 +38,7 @@ base=00000000000000000049
 	[ "$output" = "mq-index: segmnts: no such file, and no such topic in $store (did you mean segments?)" ]
 	run mq-index check "$store/meta.properties"
 	[ "$status" -eq 65 ]
+	[ "$output" = "mq-index: $store/meta.properties: no file of a segment (if a topic is meant: -t)" ]
 	run mq-index check
 	[ "$status" -eq 2 ]
 	run mq-index

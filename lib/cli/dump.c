@@ -290,7 +290,7 @@ dump_open_file(struct dump *d, int fd, struct err *err)
 		break;
 	}
 	return err_set(err, ERR_INVALID, "%s: neither named like a file of a log, nor does it "
-	    "begin with a record batch", d->path);
+	    "begin with a record batch (if a topic is meant: -t)", d->path);
 }
 
 int

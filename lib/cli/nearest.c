@@ -23,6 +23,9 @@ nearest_try(struct nearest *n, const char *candidate)
 		distance = 1;
 	if (distance >= n->distance)
 		return;
+	/* Of a short word half may be left, by chance: f1 and n1, nope and copy. */
+	if (distance * 2 >= len && n->word[0] != candidate[0])
+		return;
 	n->distance = distance;
 	n->best = candidate;
 }

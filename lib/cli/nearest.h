@@ -16,7 +16,8 @@ struct nearest {
 void nearest_init(struct nearest *n, const char *word);
 
 /* Offers a candidate. It counts if it begins with the word (of two letters or
- * more), or lies within a third of the word's length in edits. */
+ * more), or lies within a third of the word's length in edits; where that is half
+ * of the word, only if the first letters are the same. */
 void nearest_try(struct nearest *n, const char *candidate);
 
 #endif

@@ -85,8 +85,10 @@ option_add(struct options *o, const struct option_spec *spec, const char *value,
 	if (value != NULL && spec->arg != NULL && strchr(spec->arg, '|') != NULL) {
 		choice = choice_find(spec->arg, value);
 		if (choice == -1)
-			return err_set(err, ERR_INVALID, "%s: '%s' is not one of %s",
-			    option_name(spec, name), value, spec->arg);
+			return err_set(err, ERR_INVALID, "%s: '%s' is not one of %.*s",
+			    option_name(spec, name), value,
+			    (int)strcspn(spec->arg, "]") - (spec->arg[0] == '['),
+			    spec->arg + (spec->arg[0] == '['));
 	}
 	found = reallocarray(o->found, o->count + 1, sizeof(*found));
 	if (found == NULL)

@@ -210,7 +210,7 @@ unknown_name(const char *name, struct err *err)
 	if (best == NULL)
 		return err_set(err, ERR_CONFIG, "%s: no such topic configuration", name);
 	return err_set(
-	    err, ERR_CONFIG, "%s: no such topic configuration; did you mean %s?", name, best);
+	    err, ERR_CONFIG, "%s: no such topic configuration (did you mean %s?)", name, best);
 }
 
 static int
@@ -221,8 +221,11 @@ bad_value(const struct topic_config *c, const char *value, struct err *err)
 		return err_set(err, ERR_CONFIG, "%s=%s: want true or false", c->name, value);
 	case CONFIG_INT:
 	case CONFIG_LONG:
-		return err_set(err, ERR_CONFIG, "%s=%s: want a number from %lld to %lld", c->name,
-		    value, (long long)bound(c->min), (long long)bound(c->max));
+		return err_set(err, ERR_CONFIG, "%s=%s: want a number from %lld to %lld%s", c->name,
+		    value, (long long)bound(c->min), (long long)bound(c->max),
+		    ends_with(c->name, ".bytes") ? ", or one such as 512M"
+		    : ends_with(c->name, ".ms")  ? ", or a time such as 7d"
+		                                 : "");
 	case CONFIG_DOUBLE:
 		return err_set(err, ERR_CONFIG, "%s=%s: want a number from %g to %g", c->name, value,
 		    c->min, c->max);
