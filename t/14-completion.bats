@@ -96,6 +96,7 @@ in_zsh() {
 
 @test "bash: mq completes the names of tools, then as the tool does" {
 	[[ " $(in_bash mq '') " == *' consume '*' help '*' produce '* ]]
+	[ "$(in_bash mq help con)" = consume ]
 	[ "$(in_bash mq con)" = consume ]
 	store_of_words
 	[ "$(in_bash mq consume -t us)" = users ]
