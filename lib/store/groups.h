@@ -92,7 +92,8 @@ struct membership;
 struct membership *membership_join(struct store *s, const char *group, const char *client_id,
     const char *const *topics, size_t topic_count, struct err *err);
 
-/* One topic more to share in. */
+/* One topic more to share in. ERR_TOO_LARGE: the names that it ever shared in fill
+ * its file, which only grows; the topic is left to the other members. */
 int membership_add_topic(struct membership *m, const char *topic, struct err *err);
 
 /* Leaves: claims are let go; commits are the caller's affair, before. */

@@ -9,6 +9,7 @@
 #include "store/store_impl.h"
 
 #define GROUP_FILE_MAX 160 /* of a group's name in file names, with NUL */
+#define MEMBER_FILE_MAX (1 << 20) /* of a member's file: what others read of it */
 
 /* A group's name as it stands in file names (format.md section 1). */
 void group_file_name(const char *group, char out[GROUP_FILE_MAX]);

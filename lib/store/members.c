@@ -7,8 +7,6 @@
 #include "base/text.h"
 #include "store/groups_impl.h"
 
-#define MEMBER_FILE_MAX (1 << 20)
-
 static void
 member_release(struct group_member *m)
 {

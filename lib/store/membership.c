@@ -265,6 +265,10 @@ membership_add_topic(struct membership *m, const char *topic, struct err *err)
 	put_line(&line, topic);
 	if (line.failed)
 		ret = err_nomem(err);
+	else if (m->size + (int64_t)line.len > MEMBER_FILE_MAX) /* the others could not read it */
+		ret = err_set(err, ERR_TOO_LARGE, "%s: no room for topic %s in %d bytes of names, those "
+		    "of deleted topics with them (start this member again)", m->path, topic,
+		    MEMBER_FILE_MAX);
 	else if (os_write_at(m->s->os, m->fd, line.data, line.len, m->size) == -1)
 		ret = err_sys(err, errno, "%s", m->path);
 	else

@@ -662,6 +662,37 @@ test_killed(void)
 	os_free(os);
 }
 
+/* A member's file has a limit, so that the other members can read it. */
+static void
+test_full(void)
+{
+	static const char *const topics[] = {"t"};
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os = sim_os_new(disk, 1);
+	struct store *s = open_store(os, "store");
+	struct group_members all = {0};
+	struct membership *m;
+	struct err err = {0};
+	char topic[250];
+	int ret = 0;
+
+	create(s, "t", 1);
+	m = membership_join(s, "g", "c", topics, 1, &err);
+	for (int i = 0; i < 5000 && ret == 0; i++) {
+		snprintf(topic, sizeof(topic), "%0249d", i);
+		ret = membership_add_topic(m, topic, &err);
+	}
+	is_int(ret, -1, "a member cannot share in any number of topics");
+	is_int(err.code, ERR_TOO_LARGE, "but it is told");
+	is_int(group_members(s, "g", &all, &err), 0, "and the others can read what it shares in");
+	is_int((intmax_t)all.count, 1, "as that of a member");
+	group_members_release(&all);
+	membership_leave(m);
+	store_free(s);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
 int
 main(void)
 {
@@ -677,6 +708,7 @@ main(void)
 	test_members();
 	test_many();
 	test_stopped();
+	test_full();
 	test_killed();
 	return tap_done();
 }
