@@ -494,12 +494,13 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	chmod -R a+rX store
 	chmod a-w store/.lock store/t-0 store/t-0/*
 	run --separate-stderr as_user mq-produce -d store -t t <<<x
+	chmod -R u+w store # so that a user can remove it
 	[ "$status" -eq 69 ]
 	[ "$stderr" = 'mq-produce: store/.lock: the store cannot be written: Permission denied' ]
 }
 
 @test "a store that may not be made: the directory that stands in the way is named" {
-	mkdir closed
+	mkdir -m 555 closed
 	run --separate-stderr as_user mq-produce -d closed/a/b -t t <<<x
 	[ "$status" -eq 69 ]
 	[ "$stderr" = 'mq-produce: closed/a: cannot be made: Permission denied' ]
