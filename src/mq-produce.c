@@ -41,7 +41,7 @@ struct produce {
 	int64_t now_ms;
 	int64_t count;  /* records read */
 	int64_t acked;
-	int64_t failed; /* passed over, with -E */
+	int64_t failed; /* records and files passed over, with -E */
 	struct sink sink; /* acknowledgements */
 	struct err out_err;
 	char *topic_text; /* of a record that names its own */
@@ -226,6 +226,17 @@ produce_input(struct produce *p, struct input *in, struct err *err)
 	return 0;
 }
 
+/* An input that cannot be opened: told; passed over with -E, else the end. */
+static int
+bad_input(struct produce *p, const struct err *err)
+{
+	if (!p->keep_going || err->code == ERR_NOMEM)
+		return -1;
+	p->failed++;
+	report_error("%s", err->text);
+	return 0;
+}
+
 static int
 produce_inputs(struct produce *p, struct err *err)
 {
@@ -241,8 +252,11 @@ produce_inputs(struct produce *p, struct err *err)
 		struct input in;
 		int ret;
 
-		if (input_open(&in, paths[i], err) == -1)
-			return -1;
+		if (input_open(&in, paths[i], err) == -1) {
+			if (bad_input(p, err) == -1)
+				return -1;
+			continue;
+		}
 		ret = produce_input(p, &in, err);
 		input_close(&in);
 		if (ret == -1)

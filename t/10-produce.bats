@@ -675,3 +675,18 @@ reads() {
 		grep "^$w " got | cmp - <(seq -f "$w %g" 500)
 	done
 }
+
+@test "-E: a file that is not there or is a directory is named, and the others are read: 3" {
+	echo one >good
+	mkdir dir
+	try 3 mq-produce -E -t t nofile good dir good
+	[ "${#stderr_lines[@]}" -eq 2 ]
+	[[ ${stderr_lines[0]} == 'mq-produce: nofile: No such file'* ]]
+	[[ ${stderr_lines[1]} == 'mq-produce: dir: Is a directory'* ]]
+	run values t
+	is '"one"\n"one"'
+	bad 3 'nofile: No such file' mq-produce -E -t t nofile
+	bad 66 'nofile: No such file' mq-produce -t t nofile good
+	run values t
+	is '"one"\n"one"'
+}
