@@ -20,6 +20,35 @@ find_places(struct topics *c, struct positions *places, struct err *err)
 	return 0;
 }
 
+/* Looks a point up in each by itself, so that one that cannot be read does not hide
+ * the others: it is told, and taken out. */
+static int
+resolve_each(struct topics *c, struct positions *places, struct point point, struct err *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < places->count && signals_caught() == 0; i++) {
+		struct positions one = {.list = &places->list[i], .count = 1};
+
+		if (positions_resolve(&one, c->conn.target, point, err) == 0)
+			places->list[kept++] = places->list[i];
+		else if (err->code == ERR_NOMEM)
+			return -1;
+		else
+			outcome_fail(&c->outcome, err);
+	}
+	places->count = kept;
+	return 0;
+}
+
+static int
+resolve(struct topics *c, struct positions *places, struct point point, struct err *err)
+{
+	if (positions_resolve(places, c->conn.target, point, err) == 0)
+		return 0;
+	return err->code == ERR_NOMEM ? -1 : resolve_each(c, places, point, err);
+}
+
 static int
 print_rows(struct topics *c, const struct positions *places, topics_row *row, struct err *err)
 {
@@ -45,7 +74,7 @@ topics_each_place(struct topics *c, const struct point *point, const struct colu
 	int ret = find_places(c, &places, err);
 
 	if (ret == 0 && point != NULL)
-		ret = positions_resolve(&places, c->conn.target, *point, err);
+		ret = resolve(c, &places, *point, err);
 	if (ret == 0)
 		ret = print_init_stdout(&c->table, columns, column_count, options, err);
 	if (ret == 0)

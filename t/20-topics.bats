@@ -288,6 +288,28 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$status" -eq 2 ]
 }
 
+@test "offsets, describe: a partition that cannot be read is named, the others are told of: 3" {
+	local log=$MQ_DIR/d-0/00000000000000000000.log
+
+	mq-topics create d --partitions 2
+	mq-topics create k -X retention.ms=1d
+	echo 1 | mq-produce -t d -p 0
+	echo 1 | mq-produce -t k
+	rm "$log"
+	mkdir "$log"
+	run --separate-stderr mq-topics offsets d k
+	[ "$status" -eq 3 ]
+	table "d 1 0" "k 0 1"
+	[ "$stderr" = "mq-topics: $log: Is a directory" ]
+	run --separate-stderr mq-topics describe d k
+	[ "$status" -eq 3 ]
+	[ "$(cut -f 1,2,8 <<<"$output" | head -n 2)" = $'d\t1\t0\nk\t0\t1' ]
+	[[ $output == *retention.ms*86400000* ]]
+	[ "$stderr" = "mq-topics: $log: Is a directory" ]
+	run mq-topics offsets d -p 0
+	says 74 "mq-topics: $log: Is a directory"
+}
+
 @test "clean runs retention now, and prints what went" {
 	mq-topics create t -X segment.bytes=1M -X retention.ms=-1
 	head -c 3000000 /dev/zero | tr '\0' x | fold -w 1000 | mq-produce -t t --ts 2024-01-01
