@@ -79,6 +79,8 @@ find_groups(struct groups *c, struct err *err)
 		p->matched = true;
 		c->found[c->found_count++] = p->text;
 	}
+	if (c->options->verb == GROUPS_SEEK)
+		c->wanted.hint = "-t TOPIC starts one";
 	selection_tell_unmatched(&c->wanted, list.groups, list.group_count,
 	    ERR_GROUP_ID_NOT_FOUND, &c->outcome);
 	return 0;

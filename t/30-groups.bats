@@ -271,9 +271,11 @@ home() {
 	mq-topics create t
 	seq 5 | mq-produce -t t
 	run mq-groups seek new -o 2
-	says 66 "mq-groups: no group new"
+	says 66 "mq-groups: no group new (-t TOPIC starts one)"
 	run mq-groups seek new -o 2 -t t
 	table "new t 0 - 2"
+	run mq-groups seek newt -o 2
+	says 66 "mq-groups: no group newt (did you mean new? -t TOPIC starts one)"
 	run mq-consume -t t -G new -e
 	says 0 $'3\n4\n5'
 }

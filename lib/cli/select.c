@@ -118,6 +118,11 @@ selection_tell_unmatched(const struct selection *s, const char *const *names,
 			nearest_try(&n, names[k]);
 		if (p->kind != PATTERN_NAME)
 			err_set(&err, code, "no %s matches %s", s->what, p->text);
+		else if (n.best != NULL && s->hint != NULL)
+			err_set(&err, code, "no %s %s (did you mean %s? %s)", s->what, p->text,
+			    n.best, s->hint);
+		else if (s->hint != NULL)
+			err_set(&err, code, "no %s %s (%s)", s->what, p->text, s->hint);
 		else if (n.best != NULL)
 			err_set(&err, code, "no %s %s (did you mean %s?)", s->what, p->text,
 			    n.best);

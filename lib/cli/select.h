@@ -24,6 +24,7 @@ struct pattern {
 
 struct selection {
 	const char *what; /* "topic", for messages */
+	const char *hint; /* the caller's: what helps if a name is not there; or NULL */
 	struct pattern *list; /* owned */
 	size_t count;
 };
@@ -46,7 +47,7 @@ bool selection_has(struct selection *s, const char *name);
 /* The first word that matched no name, or NULL. */
 const char *selection_unmatched(const struct selection *s);
 
-/* After all `names` went through selection_has: a failure with the nearest name
+/* After all `names` went through selection_has: a failure with the nearest name and the hint
  * (ERR_UNKNOWN_TOPIC_OR_PARTITION, ERR_GROUP_ID_NOT_FOUND, or another `code`) for
  * each word that matched none. */
 void selection_tell_unmatched(const struct selection *s, const char *const *names,
