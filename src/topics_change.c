@@ -1,5 +1,6 @@
 /* mq-topics' commands that make, change or delete: create, alter, delete, trim, clean. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/ask.h"
 #include "cli/signals.h"
@@ -125,11 +126,37 @@ topics_alter(struct topics *c, struct err *err)
 
 /* --- delete, trim, clean --------------------------------------------------- */
 
+/* Takes Kafka's own topics out of those whose records go: with them every group would
+ * forget where it was. */
+static void
+refuse_internal(struct topics *c, const char *done, struct err *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->found_count; i++) {
+		const struct target_topic *t = c->found[i];
+
+		if (!t->internal) {
+			c->names[kept] = t->name;
+			c->found[kept++] = t;
+			continue;
+		}
+		err_set(err, ERR_REFUSED, "topic %s is Kafka's own, and is not %s%s", t->name, done,
+		    strcmp(t->name, "__consumer_offsets") == 0
+		        ? " (mq-groups delete GROUP forgets a group's offsets)"
+		        : "");
+		outcome_fail(&c->outcome, err);
+	}
+	c->found_count = kept;
+}
+
 int
 topics_delete(struct topics *c, struct err *err)
 {
-	bool asks = !options_has(c->options, 'y') && !c->dry_run && c->found_count > 0;
+	bool asks;
 
+	refuse_internal(c, "deleted", err);
+	asks = !options_has(c->options, 'y') && !c->dry_run && c->found_count > 0;
 	if (asks && !ask_delete("topic", "records", c->names, c->found_count)) {
 		c->outcome = (struct outcome){.failed = 1, .status = EXIT_NO};
 		return 0;
@@ -189,6 +216,7 @@ topics_trim(struct topics *c, struct err *err)
 	static const struct column columns[] = {
 	    {"topic", false}, {"partition", true}, {"old", true}, {"new", true}};
 
+	refuse_internal(c, "trimmed", err);
 	return topics_each_place(c, &c->point, columns, COUNT(columns), trim_row, err);
 }
 

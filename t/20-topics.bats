@@ -218,6 +218,29 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 
 # --- delete ------------------------------------------------------------------
 
+@test "delete and trim refuse Kafka's own topics: groups keep their offsets" {
+	local refused="mq-topics: topic __consumer_offsets is Kafka's own, and is not deleted"
+
+	refused+=" (mq-groups delete GROUP forgets a group's offsets)"
+	mq-topics create t
+	seq 5 | mq-produce -t t
+	mq-consume -t t -G g -c 3 >/dev/null
+	run mq-topics delete -y __consumer_offsets
+	says 69 "$refused"
+	run mq-topics delete -n '__*'
+	says 69 "$refused"
+	run mq-topics trim -o end __consumer_offsets
+	says 69 "${refused/deleted/trimmed}"
+	run mq-groups describe g
+	[[ $output == g$'\t'*t$'\t'0$'\t'3$'\t'5* ]]
+	run mq-topics delete -y __consumer_offsets t
+	says 3 "$refused"
+	run mq-topics
+	says 0 ""
+	run mq-topics list '__*'
+	says 0 __consumer_offsets
+}
+
 @test "delete asks; without a terminal it wants -y" {
 	mq-topics create t u
 	run mq-topics delete t
