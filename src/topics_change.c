@@ -98,9 +98,12 @@ alter_one(struct topics *c, const struct target_topic *t, struct err *err)
 	    .configs = c->configs,
 	    .config_count = c->config_count};
 
-	if (c->partition_count >= 0 && c->partition_count <= (int64_t)t->partition_count)
-		return err_set(err, ERR_INVALID_PARTITIONS,
-		    "topic %s has %zu partitions already, and none can be taken away", t->name,
+	if (c->partition_count == (int64_t)t->partition_count)
+		return err_set(err, ERR_REFUSED, "topic %s already has %zu partition%s", t->name,
+		    t->partition_count, t->partition_count == 1 ? "" : "s");
+	if (c->partition_count >= 0 && c->partition_count < (int64_t)t->partition_count)
+		return err_set(err, ERR_REFUSED,
+		    "topic %s has %zu partitions, and none can be taken away", t->name,
 		    t->partition_count);
 	if (c->dry_run) {
 		would(c, "alter", t->name);

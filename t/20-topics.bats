@@ -211,9 +211,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	run mq-topics offsets t
 	table "t 0 0" "t 1 0" "t 2 0" "t 3 0"
 	run mq-topics alter t --partitions 3
-	says 2 "mq-topics: topic t has 4 partitions already, and none can be taken away"
+	says 69 "mq-topics: topic t has 4 partitions, and none can be taken away"
 	run mq-topics alter t --partitions 4
-	[ "$status" -eq 2 ]
+	says 69 "mq-topics: topic t already has 4 partitions"
+	mq-topics create u
+	run mq-topics alter u --partitions 1
+	says 69 "mq-topics: topic u already has 1 partition"
 }
 
 # --- delete ------------------------------------------------------------------
