@@ -97,7 +97,7 @@ end_of()
 	grep "^$1:0:" ends | cut -d : -f 3
 }
 
-# Kafka's files of a partition are ours, but for epochs, the snapshot of its stop,
+# Kafka's files of a partition are ours, but for hints, epochs, the snapshot of its stop,
 # and the last time entry, which we write when a segment is closed for good.
 same_but_for()
 {
@@ -107,7 +107,7 @@ same_but_for()
 
 	diff -rq "ours/$topic-0" "theirs/$topic-0" >found || :
 	sed -n 's/^Files .* and theirs\/[^/]*\/\(.*\) differ/\1/p; s/^Only in [^ ]*: //p' found |
-		grep -vxE 'mq\.(lock|tail)|leader-epoch-checkpoint|.*\.deleted' |
+		grep -vxE 'mq\.(lock|tail|times)|leader-epoch-checkpoint|.*\.deleted' |
 		grep -vx "${newest%.log}.timeindex" |
 		grep -vxE "0*$(end_of "$topic").snapshot" | sort | diff - <([ $# -eq 0 ] || printf '%s\n' "$@")
 }
