@@ -62,6 +62,19 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ ! -e store ]
 }
 
+@test "a file is no store" {
+	local command
+
+	echo x >file
+	for command in 'mq-topics' 'mq-topics create t' 'mq-groups' 'mq-produce -t t' \
+	    'mq-consume -e t'; do
+		# shellcheck disable=SC2086 # words
+		run $command -d file </dev/null
+		says 66 "${command%% *}: file: no store (not a directory)"
+	done
+	[ "$(cat file)" = x ]
+}
+
 @test "an empty store has no topics, and that is fine" {
 	mq-topics create t
 	mq-topics delete -y t

@@ -322,6 +322,8 @@ read_meta(struct store *s, struct err *err)
 	}
 	if (ret == -1 && err->code == ERR_NOT_FOUND)
 		return err_set(err, ERR_NOT_FOUND, "%s: no store here (no meta.properties)", s->dir);
+	if (ret == -1 && err->sys_errno == ENOTDIR)
+		return err_set(err, ERR_NOT_FOUND, "%s: no store (not a directory)", s->dir);
 	if (ret == -1)
 		return -1;
 	s->cluster_id = m.cluster_id;
