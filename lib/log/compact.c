@@ -69,11 +69,13 @@ int
 mlog_compact_state(struct mlog *log, const struct compact_args *args,
     struct compact_state *out, struct err *err)
 {
-	int64_t dirty = first_dirty(log, args->first_dirty_offset), ms;
+	int64_t dirty, ms;
 
-	*out = (struct compact_state){.first_dirty_offset = dirty, .earliest_dirty_ms = -1};
-	if (mlog_refresh(log, err) == -1 ||
-	    find_limit(log, args, dirty, &out->limit_offset, err) == -1)
+	*out = (struct compact_state){.earliest_dirty_ms = -1};
+	if (mlog_refresh(log, err) == -1)
+		return -1;
+	out->first_dirty_offset = dirty = first_dirty(log, args->first_dirty_offset);
+	if (find_limit(log, args, dirty, &out->limit_offset, err) == -1)
 		return -1;
 	for (size_t i = 0; i + 1 < log->segment_count; i++) {
 		bool is_clean = mlog_segment_end(log, i) <= dirty;
@@ -361,6 +363,7 @@ mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_r
 	batch_builder_init(&c.builder, CODEC_NONE, CODEC_LEVEL_DEFAULT);
 	key_map_init(&c.keys, log->os, memory);
 	r = prepare(&c, err);
+	log->tail.replacing = false; /* nothing is left now of what others began */
 	if (r == 0)
 		r = measure(&c, &out->segments_in, &out->bytes_in, err);
 	if (r == 0 && out->segments_in > 0) {
@@ -368,6 +371,8 @@ mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_r
 		if (measure(&c, &out->segments_out, &out->bytes_out, &ignored) == -1 && r == 0)
 			r = -1;
 	}
+	if (r == -1)
+		log->tail.replacing = true;
 	scan_release(&c.scan);
 	record_reader_release(&c.reader);
 	batch_builder_release(&c.builder);

@@ -70,6 +70,8 @@ struct compact_result {
  * on failure, after which the segments not yet replaced are as they were and
  * the temporary files are gone; the log takes appends unless `failed` (a rename
  * or sync went wrong half-way: open it anew, which finishes the replacement).
+ * Where others open the log by a tail, one with `replacing` was told to them before;
+ * log->tail has it afterwards if something is left to be done.
  * Errors: ERR_NO_SPACE, ERR_IO, ERR_NOMEM, ERR_CORRUPT (rot, with file and
  * byte), UNSUPPORTED_COMPRESSION_TYPE. */
 int mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_result *out,

@@ -122,6 +122,7 @@ remove_deleted(struct swap *w)
 				continue;
 			err_sys(&err, errno, "%s: remove", path);
 			os_note(w->log->os, OS_WARN, "%s", err.text);
+			w->log->tail.replacing = true;
 		}
 	}
 }

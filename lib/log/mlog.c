@@ -53,186 +53,6 @@ mlog_usable(const struct mlog *log, struct err *err)
 	    segment_dir_name(log->dir));
 }
 
-/* --- the list of segments ------------------------------------------------------ */
-
-int
-mlog_push_segment(struct mlog *log, int64_t base, struct err *err)
-{
-	struct segment *s;
-
-	if (log->segment_count == log->segment_cap) {
-		size_t cap = log->segment_cap ? log->segment_cap * 2 : 4;
-		struct segment **all = reallocarray(log->segments, cap, sizeof(struct segment *));
-		if (all == NULL)
-			return err_nomem(err);
-		log->segments = all;
-		log->segment_cap = cap;
-	}
-	s = segment_new(log->os, log->dir, base, err);
-	if (s == NULL)
-		return -1;
-	log->segments[log->segment_count++] = s;
-	return 0;
-}
-
-void
-mlog_drop_segment(struct mlog *log, size_t i)
-{
-	struct segment *s = log->segments[i];
-
-	if (s->lent) {
-		s->next = log->left;
-		log->left = s;
-	} else {
-		segment_free(s);
-	}
-	log->segment_count--;
-	memmove(&log->segments[i], &log->segments[i + 1],
-	    (log->segment_count - i) * sizeof(struct segment *));
-}
-
-size_t
-mlog_segment_of(const struct mlog *log, int64_t offset)
-{
-	size_t low = 0, high = log->segment_count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (log->segments[mid]->base <= offset)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low > 0 ? low - 1 : 0;
-}
-
-/* Is there a .log of that base? Names are sorted, a plain .log first. */
-static bool
-has_log(const struct segment_names *names, int64_t base)
-{
-	size_t low = 0, high = names->count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (names->names[mid].base < base)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < names->count && names->names[low].base == base &&
-	    names->names[low].kind == SEGMENT_LOG && names->names[low].state == SEGMENT_PLAIN;
-}
-
-static int
-take_names(struct mlog *log, const struct segment_names *names, struct err *err)
-{
-	int64_t last_log = -1;
-
-	while (log->segment_count > 0)
-		mlog_drop_segment(log, log->segment_count - 1);
-	for (size_t i = 0; i < names->count; i++) {
-		const struct segment_name *n = &names->names[i];
-		if (n->state != SEGMENT_PLAIN || n->kind == SEGMENT_SNAPSHOT)
-			continue;
-		if (n->kind == SEGMENT_LOG) {
-			/* Sorted by base, the .log before its indexes. */
-			last_log = n->base;
-			if (mlog_push_segment(log, n->base, err) == -1)
-				return -1;
-		} else if (n->base == last_log) {
-			if (n->kind == SEGMENT_INDEX)
-				mlog_active(log)->has_index = true;
-		} else {
-			/* It belongs to nothing (Kafka removes it too). */
-			if (segment_name_remove(log->os, log->dir, n, err) == -1)
-				return -1;
-		}
-	}
-	return 0;
-}
-
-int
-mlog_load_segments(struct mlog *log, struct err *err)
-{
-	struct segment_names names = {0};
-	int r = segment_names_read(&names, log->os, log->dir, err);
-
-	if (r == 0)
-		r = mlog_finish_replacement(log, &names, err);
-	if (r == 0)
-		r = take_names(log, &names, err);
-	segment_names_release(&names);
-	return r;
-}
-
-/* Adds a segment where it belongs. */
-static int
-insert_segment(struct mlog *log, int64_t base, struct err *err)
-{
-	struct segment *s;
-	size_t i;
-
-	if (mlog_push_segment(log, base, err) == -1)
-		return -1;
-	s = mlog_active(log);
-	for (i = log->segment_count - 1; i > 0 && log->segments[i - 1]->base > base; i--)
-		log->segments[i] = log->segments[i - 1];
-	log->segments[i] = s;
-	return 0;
-}
-
-/* A file that we have open may no longer be the one with the name. */
-static int
-is_there(struct segment *s, const struct segment_names *names, struct err *err)
-{
-	if (!has_log(names, s->base))
-		return 0;
-	return s->log_fd == -1 ? 1 : segment_is_current(s, err);
-}
-
-static int
-take_finished(struct mlog *log, const struct segment_names *names, struct err *err)
-{
-	int64_t active = mlog_active(log)->base;
-
-	for (size_t i = log->segment_count - 1; i > 0; i--) {
-		struct segment *s = log->segments[i - 1];
-		int there = is_there(s, names, err);
-
-		if (there == -1)
-			return -1;
-		if (there == 0) {
-			mlog_drop_segment(log, i - 1);
-			continue;
-		}
-		s->size = -1;
-		if (!s->unsynced)
-			segment_close(s);
-	}
-	for (size_t i = 0; i < names->count; i++) {
-		const struct segment_name *n = &names->names[i];
-
-		if (n->kind != SEGMENT_LOG || n->state != SEGMENT_PLAIN || n->base >= active ||
-		    log->segments[mlog_segment_of(log, n->base)]->base == n->base)
-			continue;
-		if (insert_segment(log, n->base, err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-int
-mlog_refresh(struct mlog *log, struct err *err)
-{
-	struct segment_names names = {0};
-	int r = segment_names_read(&names, log->os, log->dir, err);
-
-	if (r == 0)
-		r = take_finished(log, &names, err);
-	segment_names_release(&names);
-	return r;
-}
-
 int
 mlog_begin(struct mlog *log, int64_t base, struct err *err)
 {
@@ -270,28 +90,74 @@ tail_is_end(const struct segment *s, const struct mlog_tail *t)
 	return r == 0 && scan.position == t->size && end == t->end_offset;
 }
 
-/* Is the tail one that these files can have? Its segment is there, and holds at
- * least what the tail says, in batches that end there. */
+/* Could any log have such a tail? */
 static bool
-tail_fits(struct mlog *log, const struct mlog_tail *t, size_t *at)
+tail_is_sane(const struct mlog_tail *t)
 {
-	struct segment *s;
+	return t->size >= 0 && t->segment_base >= 0 && t->end_offset >= t->segment_base &&
+	    t->indexed_position >= 0 && t->indexed_position <= t->size &&
+	    t->synced_offset <= t->end_offset;
+}
+
+/* Does its segment hold at least what the tail says, in batches that end there? */
+static bool
+holds_tail(struct segment *s, const struct mlog_tail *t)
+{
 	struct err ignored;
 
-	if (log->segment_count == 0 || t->size < 0 || t->end_offset < t->segment_base ||
-	    t->indexed_position < 0 || t->indexed_position > t->size ||
-	    t->synced_offset > t->end_offset)
-		return false;
-	*at = mlog_segment_of(log, t->segment_base);
-	s = log->segments[*at];
-	if (s->base != t->segment_base)
-		return false;
-	if (*at + 1 < log->segment_count && log->segments[*at + 1]->base < t->end_offset)
-		return false;
 	if (segment_open_log(s, &ignored) == -1)
 		return false;
 	s->size = -1;
 	return segment_stat(s, &ignored) == 0 && s->size >= t->size && tail_is_end(s, t);
+}
+
+/* Is the tail one that these files can have? */
+static bool
+tail_fits(struct mlog *log, const struct mlog_tail *t, size_t *at)
+{
+	if (log->segment_count == 0 || !tail_is_sane(t))
+		return false;
+	*at = mlog_segment_of(log, t->segment_base);
+	if (log->segments[*at]->base != t->segment_base)
+		return false;
+	if (*at + 1 < log->segment_count && log->segments[*at + 1]->base < t->end_offset)
+		return false;
+	return holds_tail(log->segments[*at], t);
+}
+
+/* Has the log gone on in another segment? It bears the end's name. */
+static bool
+is_followed(const struct mlog *log, const struct mlog_tail *t)
+{
+	char path[LOG_PATH_MAX];
+	struct os_stat st;
+
+	if (t->size == 0)
+		return false; /* that is its own name */
+	segment_path(path, log->dir, t->end_offset, segment_suffix(SEGMENT_LOG));
+	return os_stat_path(log->os, path, &st) == 0 || errno != ENOENT;
+}
+
+/* Takes the active segment alone, where the tail says all of it: nobody was killed
+ * since it was told, and nothing in front of it waits for a sync or a name. False:
+ * it does not, and the segments in memory count for nothing. */
+static bool
+take_active(struct mlog *log, const struct mlog_tail *t)
+{
+	struct err ignored;
+
+	while (log->segment_count > 0)
+		mlog_drop_segment(log, log->segment_count - 1);
+	if (t->replacing || !tail_is_sane(t) || t->synced_offset < t->segment_base ||
+	    t->end_offset < log->start_offset ||
+	    mlog_push_segment(log, t->segment_base, &ignored) == -1)
+		return false;
+	if (!holds_tail(mlog_active(log), t) || mlog_active(log)->size != t->size ||
+	    is_followed(log, t))
+		return false;
+	log->tail = *t;
+	log->partial = true;
+	return true;
 }
 
 void
@@ -306,6 +172,7 @@ static int
 advance(struct mlog *log, const struct mlog_tail *t, size_t at, struct err *err)
 {
 	log->tail = *t;
+	log->tail.replacing = false; /* that is done: the names were listed */
 	if (at + 1 < log->segment_count || log->segments[at]->size > t->size) {
 		if (mlog_verify(log, at, t->end_offset, err) == -1)
 			return -1;
@@ -370,13 +237,18 @@ mlog_tail_below(struct segment *s, int64_t offset, struct mlog_tail *t, struct e
 static int
 open_segments(struct mlog *log, const struct mlog_open_args *args, struct err *err)
 {
+	const struct mlog_tail *tail = args->how == MLOG_TRUST_TAIL ? args->tail : NULL;
 	struct mlog_tail clean;
 	size_t at;
 
+	if (tail != NULL && take_active(log, tail))
+		return 0;
+	if (mlog_load_segments(log, err) == -1)
+		return -1;
 	if (log->segment_count == 0)
 		return mlog_begin(log, args->start_offset, err);
-	if (args->how == MLOG_TRUST_TAIL && args->tail != NULL && tail_fits(log, args->tail, &at))
-		return advance(log, args->tail, at, err);
+	if (tail != NULL && tail_fits(log, tail, &at))
+		return advance(log, tail, at, err);
 	/* A clean stop: only the end of the active segment is looked at. Anything odd
 	 * about it, and it was none. */
 	if (args->how == MLOG_CLEAN &&
@@ -395,7 +267,7 @@ open_segments(struct mlog *log, const struct mlog_open_args *args, struct err *e
 static int
 settle_start(struct mlog *log, int64_t start_offset, struct err *err)
 {
-	log->start_offset = log->segments[0]->base;
+	log->start_offset = log->partial ? 0 : log->segments[0]->base;
 	if (start_offset > log->start_offset)
 		log->start_offset = start_offset;
 	if (log->tail.end_offset >= log->start_offset)
@@ -424,14 +296,13 @@ int
 mlog_open(struct mlog *log, struct os *os, const char *dir, const struct mlog_config *config,
     const struct mlog_open_args *args, struct err *err)
 {
-	*log = (struct mlog){.os = os, .config = *config};
+	*log = (struct mlog){.os = os, .config = *config, .start_offset = args->start_offset};
 	epochs_init(&log->epochs);
 	producers_init(&log->producers);
 	log->dir = strdup(dir);
 	if (log->dir == NULL)
 		return err_nomem(err);
-	if (load_epochs(log, err) == -1 || mlog_load_segments(log, err) == -1 ||
-	    open_segments(log, args, err) == -1 ||
+	if (load_epochs(log, err) == -1 || open_segments(log, args, err) == -1 ||
 	    settle_start(log, args->start_offset, err) == -1) {
 		mlog_release(log);
 		return -1;
@@ -471,7 +342,6 @@ static bool
 is_current(struct mlog *log)
 {
 	struct segment *s = mlog_active(log);
-	char path[LOG_PATH_MAX];
 	struct err ignored;
 	struct os_stat st;
 
@@ -479,17 +349,14 @@ is_current(struct mlog *log)
 		return false;
 	if (os_stat(log->os, s->log_fd, &st) == -1 || st.size != log->tail.size || st.links == 0)
 		return false;
-	if (log->tail.size == 0)
-		return true;
-	segment_path(path, log->dir, log->tail.end_offset, segment_suffix(SEGMENT_LOG));
-	return os_stat_path(log->os, path, &st) == -1 && errno == ENOENT;
+	return !is_followed(log, &log->tail);
 }
 
 static bool
 same_tail(const struct mlog_tail *a, const struct mlog_tail *b)
 {
 	return a->segment_base == b->segment_base && a->size == b->size &&
-	    a->end_offset == b->end_offset;
+	    a->end_offset == b->end_offset && !a->replacing;
 }
 
 int
@@ -508,7 +375,11 @@ mlog_catch_up(struct mlog *log, const struct mlog_tail *tail, struct err *err)
 	}
 	producers_clear(&log->producers, 0);
 	log->producers_loaded = false;
-	if (load_epochs(log, err) == -1 || mlog_load_segments(log, err) == -1)
+	if (load_epochs(log, err) == -1)
+		return mlog_fail(log);
+	if (tail != NULL && take_active(log, tail))
+		return 0;
+	if (mlog_load_segments(log, err) == -1)
 		return mlog_fail(log);
 	if (tail != NULL && tail_fits(log, tail, &at))
 		known = *tail;

@@ -17,6 +17,9 @@
  *     (`failed`), and what was not synced is never acknowledged.
  *  4. Index files hold whole entries and grow by append; they are never trusted
  *     beyond the log.
+ *  5. While `partial`, `segments` lacks those that were finished before the log was
+ *     opened, all of them durable: an append needs none of them. start_offset may
+ *     then be below the first base. Whoever looks at either calls mlog_whole first.
  *
  * The tail is what a later writer may believe without looking, as long as the
  * machine has not been booted since: lib/store keeps it in a hint file.
@@ -68,6 +71,8 @@ struct mlog_tail {
 	int64_t synced_offset;        /* all below it is durable (true after any crash) */
 	bool producers;               /* a producer id occurs in the active segment or in
 	                                 the snapshot at its base: state must be replayed */
+	bool replacing;               /* segments are being replaced (mlog_compact): if nobody
+	                                 takes it back, the next to open the log finishes that */
 };
 
 struct segment; /* segment.h */
@@ -84,12 +89,14 @@ struct mlog {
 	struct epochs epochs;
 	struct producers producers; /* valid if producers_loaded */
 	bool producers_loaded;
+	bool partial; /* older segments are there that are not in `segments` (invariant 5) */
 	bool failed;
 };
 
 enum mlog_open_how {
 	/* Believe the tail that is given (same boot): check only what was written
-	 * behind it, cut a torn batch. No tail: recover from 0. */
+	 * behind it, cut a torn batch. If nothing was, the directory is not even
+	 * listed (`partial`). No tail: recover from 0. */
 	MLOG_TRUST_TAIL,
 	/* Check every batch from the recovery point on, rebuild indexes there,
 	 * cut at the first bad one (keeping cut bytes as BASE.log.cut where valid
@@ -117,6 +124,10 @@ void mlog_release(struct mlog *log);
 /* Closes the descriptors that no sync waits for; the next append opens them
  * again. For a log that is idle. */
 void mlog_close_files(struct mlog *log);
+
+/* Takes in the segments that a partial log does not know of yet, and where it starts;
+ * lists the directory. Of a whole log: nothing. On failure it stays partial. */
+int mlog_whole(struct mlog *log, struct err *err);
 
 static inline int64_t
 mlog_end(const struct mlog *log)
@@ -146,8 +157,8 @@ int mlog_append(struct mlog *log, uint8_t *bytes, size_t len, int32_t leader_epo
 
 /* As mlog_append for a follower or mirror: the batch keeps offset, epoch and
  * time; base offset must be at or above the end. For a log with one writer: a
- * segment that begins behind a gap is not under the name at which another would
- * look for it, if this one is killed before it has told its tail. */
+ * segment that begins behind a gap is not under the name at which another, or one
+ * that opens the log by an older tail, would look for it. */
 int mlog_append_as_is(struct mlog *log, const uint8_t *bytes, size_t len,
     struct mlog_appended *out, struct err *err);
 
@@ -193,7 +204,7 @@ int mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct m
 /* Loads producer state (newest snapshot, then headers up to the end). */
 int mlog_load_producers(struct mlog *log, struct err *err);
 
-/* Total size in bytes of the .log files. */
+/* Total size in bytes of the .log files of a whole log. */
 int64_t mlog_bytes(const struct mlog *log);
 
 #endif

@@ -100,7 +100,7 @@ truncate_at(struct mlog *log, int64_t offset, struct err *err)
 int
 mlog_truncate(struct mlog *log, int64_t offset, struct err *err)
 {
-	if (mlog_usable(log, err) == -1)
+	if (mlog_usable(log, err) == -1 || mlog_whole(log, err) == -1)
 		return -1;
 	if (offset < log->start_offset)
 		return mlog_restart_at(log, offset, err);

@@ -161,7 +161,7 @@ mlog_set_start(struct mlog *log, int64_t offset, struct err *err)
 	struct mlog_retained gone = {0};
 	struct retain r = {.log = log, .limit = INT64_MAX, .out = &gone};
 
-	if (mlog_usable(log, err) == -1)
+	if (mlog_usable(log, err) == -1 || mlog_whole(log, err) == -1)
 		return -1;
 	if (offset > log->tail.end_offset)
 		return err_set(err, ERR_OFFSET_OUT_OF_RANGE,

@@ -11,6 +11,8 @@ trim(struct change *c, struct store_partition *p, int64_t offset, int64_t *start
 {
 	int64_t end = mlog_end(&p->log), known;
 
+	if (mlog_whole(&p->log, err) == -1)
+		return -1;
 	known = checkpoints_get(c->s, LOG_STARTS, p->topic, p->number);
 	if (known < p->log.start_offset)
 		known = p->log.start_offset;
@@ -84,6 +86,8 @@ compact(struct store *s, struct store_partition *p, bool wanted,
 		if (!compact_is_due(&p->log.config, &state, args.now_ms))
 			return 0;
 	}
+	if (partition_tell_replacing(s, p, err) == -1)
+		return -1;
 	ret = mlog_compact(&p->log, &args, &done, err);
 	if (ret == 0 && done.segments_in > 0)
 		*first_dirty = done.first_dirty_offset;

@@ -531,8 +531,8 @@ partition_enter(struct store *s, struct store_partition *p, struct err *err)
 	return never_locked(s, p, err);
 }
 
-/* The tail is a hint: where it cannot be written, the next one looks. */
-static void
+/* The tail is a hint: where it cannot be written, the next one looks. -1: so it is. */
+static int
 write_tail(struct store *s, struct store_partition *p)
 {
 	struct tail_hint h = {
@@ -541,13 +541,23 @@ write_tail(struct store *s, struct store_partition *p)
 
 	memcpy(h.boot_id, s->boot_id, sizeof(h.boot_id));
 	tail_format(&h, text);
-	if (p->tail_fd == -1 || s->boot_id[0] == '\0' || p->log.failed ||
-	    memcmp(text, p->tail_text, TAIL_SIZE) == 0)
-		return;
-	if (os_write_at(s->os, p->tail_fd, text, TAIL_SIZE, 0) == 0)
-		memcpy(p->tail_text, text, TAIL_SIZE);
-	else
-		p->tail_text[0] = '\0';
+	if (s->boot_id[0] == '\0' || p->log.failed || memcmp(text, p->tail_text, TAIL_SIZE) == 0)
+		return 0;
+	p->tail_text[0] = '\0';
+	if (p->tail_fd == -1 || os_write_at(s->os, p->tail_fd, text, TAIL_SIZE, 0) == -1)
+		return -1;
+	memcpy(p->tail_text, text, TAIL_SIZE);
+	return 0;
+}
+
+int
+partition_tell_replacing(struct store *s, struct store_partition *p, struct err *err)
+{
+	p->log.tail.replacing = true;
+	if (write_tail(s, p) == 0)
+		return 0;
+	return err_set(err, ERR_IO, "%s/mq.tail: cannot be written, and the next writer goes by it",
+	    p->dir);
 }
 
 void
@@ -555,7 +565,7 @@ partition_leave(struct store *s, struct store_partition *p)
 {
 	assert(p->locked);
 	if (p->log_open)
-		write_tail(s, p);
+		(void)write_tail(s, p);
 	let_go(s, p);
 }
 
@@ -573,7 +583,7 @@ tell_synced(struct store *s, struct store_partition *p)
 	if (os_lock(s->os, p->lock_fd, OS_LOCK_EXCLUSIVE) == 0) {
 		(void)read_tail(s, p, &h, text);
 		if (memcmp(text, p->tail_text, TAIL_SIZE) == 0)
-			write_tail(s, p);
+			(void)write_tail(s, p);
 		(void)os_lock(s->os, p->lock_fd, OS_UNLOCK);
 	}
 	store_unlock(s);

@@ -170,6 +170,10 @@ int partition_enter(struct store *s, struct store_partition *p, struct err *err)
 /* Writes the tail if the log moved, and lets go. */
 void partition_leave(struct store *s, struct store_partition *p);
 
+/* Of one that was entered: tells the next writer, should this one be killed, that a
+ * replacement of segments is to be finished. The next tail takes it back. */
+int partition_tell_replacing(struct store *s, struct store_partition *p, struct err *err);
+
 /* After a storage error: takes nothing more. */
 bool partition_has_failed(const struct store_partition *p);
 

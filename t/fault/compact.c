@@ -96,7 +96,8 @@ make_origin(int64_t segment_bytes)
 	done = (struct world){.config = config};
 	world_boot(&done, sim_clone(origin));
 	world_open(&done, &(struct mlog_open_args){.tail = &tail});
-	is_int((intmax_t)done.log.segment_count, 7, "seven segments are there before");
+	ok(mlog_whole(&done.log, &done.err) == 0 && done.log.segment_count == 7,
+	    "seven segments are there before");
 	ok(compact(&done, &res) == 0, "it can be compacted");
 	printf("# %lld records of %zu stay, %lld bytes of %lld, %lld segments of %lld\n",
 	    (long long)res.records_kept, before.count, (long long)res.bytes_out,
@@ -167,18 +168,21 @@ judge_content(struct world *w, const struct list *stay)
 	return why;
 }
 
-/* The log is opened anew, holds what it must, takes an append, and is compacted
- * to the end. Frees the disk. */
+/* The log is opened anew, by what the last tail said of a replacement or, without
+ * power, by recovery; holds what it must, takes an append, and is compacted to the
+ * end. Frees the disk. */
 static const char *
-judge_reopened(struct sim_disk *disk, bool same_boot)
+judge_reopened(struct sim_disk *disk, bool same_boot, bool replacing)
 {
+	struct mlog_tail told = tail;
 	struct world w = {.config = config};
 	struct compact_result res;
 	struct list found = {0};
 	const char *why;
 
+	told.replacing = replacing;
 	world_boot(&w, disk);
-	if (world_open(&w, same_boot ? &(struct mlog_open_args){.tail = &tail} :
+	if (world_open(&w, same_boot ? &(struct mlog_open_args){.tail = &told} :
 	    &(struct mlog_open_args){.how = MLOG_RECOVER, .recovery_point = tail.end_offset}) == -1) {
 		why = "it does not open";
 	} else {
@@ -250,10 +254,10 @@ test_killed(enum fault_kind kind, const char *when)
 
 			printf("# %llu: %s\n", (unsigned long long)n, fault_where(w.os));
 			for (uint64_t seed = 0; why == NULL && seed < IMAGES; seed++)
-				why = judge_reopened(sim_crash(w.disk, seed * 100 + n), false);
+				why = judge_reopened(sim_crash(w.disk, seed * 100 + n), false, true);
 			killed = sim_clone(w.disk);
 			if (why == NULL)
-				why = judge_reopened(killed, true);
+				why = judge_reopened(killed, true, true);
 			else
 				sim_disk_free(killed);
 		}
@@ -289,14 +293,14 @@ test_failing(enum fault_kind kind, int error, const char *what)
 		if (fired > 0 && r == -1 && w.err.text[0] == '\0')
 			why = "the error has no text";
 		if (why == NULL && fired > 0 && strcmp(where, "remove") == 0)
-			why = judge_reopened(sim_clone(w.disk), true);
+			why = judge_reopened(sim_clone(w.disk), true, w.log.tail.replacing);
 		else if (why == NULL && fired > 0 && !w.log.failed) {
 			why = judge_content(&w, &after);
 			if (why == NULL && put(&w, "new", "1") == -1)
 				why = "the log takes no append";
 		}
 		if (why == NULL && fired > 0 && w.log.failed)
-			why = judge_reopened(sim_clone(w.disk), true);
+			why = judge_reopened(sim_clone(w.disk), true, w.log.tail.replacing);
 		if (why != NULL)
 			printf("# call %llu, %s: %s\n", (unsigned long long)n, where, why);
 		world_close(&w);

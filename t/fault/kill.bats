@@ -387,12 +387,17 @@ compacted_or_not()
 {
 	last_of_each_key || return
 	mq-produce -d "$store" -t c -K : <<<'k7:v61' || return
-	mq-topics -d "$store" clean c || return
+	none_is_temporary && mq-topics -d "$store" clean c || return
 	echo 'k7 v61' >>expected
 	last_of_each_key && check_files || return
 	sed -i '$d' expected
 	[ "$(wc -l <seen)" -lt 40 ] || { echo "not compacted: $(wc -l <seen) records"; return 1; }
-	[ -z "$(find "$store" -name '*.cleaned' -o -name '*.swap')" ] || { find "$store"; return 1; }
+	none_is_temporary
+}
+
+none_is_temporary()
+{
+	[ -z "$(find "$store" -name '*.cleaned' -o -name '*.swap' -o -name '*.deleted')" ] || { find "$store"; return 1; }
 }
 
 @test "41: killed while it compacts" {

@@ -109,15 +109,32 @@ work(struct world *w, int64_t *synced)
 	return r;
 }
 
-/* Fails or kills at each call; what was synced must be there afterwards. */
-static void
-test_each_call(enum fault_kind kind, unsigned calls, const char *what)
+/* Some segments, all of them synced, and how to go on behind them. */
+static struct mlog_tail
+begun(struct world *w)
 {
+	struct mlog_tail tail;
+
+	world_recover(w, 0);
+	append_many(w, 8, 200);
+	mlog_sync(&w->log, &w->err);
+	tail = w->log.tail;
+	world_close(w);
+	return tail;
+}
+
+/* Fails or kills at each call of a new log, or of one that is opened by its tail; what
+ * was synced must be there afterwards. */
+static void
+test_each_call(enum fault_kind kind, unsigned calls, bool by_tail, const char *what)
+{
+	struct mlog_open_args args = {.how = by_tail ? MLOG_TRUST_TAIL : MLOG_RECOVER};
 	int wrong = 0, n;
 
 	for (n = 1; n < 1000; n++) {
 		struct world w;
 		struct os *fault;
+		struct mlog_tail tail;
 		int64_t synced = 0, next;
 		bool fired;
 		int bad;
@@ -125,11 +142,15 @@ test_each_call(enum fault_kind kind, unsigned calls, const char *what)
 		world_init(&w);
 		w.config.segment_bytes = 700;
 		w.config.index_interval_bytes = 150;
+		if (by_tail) {
+			tail = begun(&w);
+			args.tail = &tail;
+			synced = tail.synced_offset;
+		}
 		fault = world_fault(&w);
 		fault_plan(fault, &(struct fault_plan){.calls = calls, .at = (uint64_t)n,
 		    .kind = kind});
-		if (mlog_open(&w.log, w.os, DIR_OF_LOG, &w.config,
-		    &(struct mlog_open_args){.how = MLOG_RECOVER}, &w.err) == 0) {
+		if (mlog_open(&w.log, w.os, DIR_OF_LOG, &w.config, &args, &w.err) == 0) {
 			work(&w, &synced);
 			mlog_release(&w.log);
 		}
@@ -393,9 +414,12 @@ main(void)
 {
 	test_full_disk();
 	test_storage_errors();
-	test_each_call(FAULT_DIE_DURING, FAULT_WRITES, "killed");
-	test_each_call(FAULT_DIE_AFTER, FAULT_WRITES, "killed after");
-	test_each_call(FAULT_FAIL, FAULT_ALL & ~FAULT_BOOT_ID, "a failure");
+	test_each_call(FAULT_DIE_DURING, FAULT_WRITES, false, "killed");
+	test_each_call(FAULT_DIE_AFTER, FAULT_WRITES, false, "killed after");
+	test_each_call(FAULT_FAIL, FAULT_ALL & ~FAULT_BOOT_ID, false, "a failure");
+	test_each_call(FAULT_DIE_DURING, FAULT_WRITES, true, "behind a tail: killed");
+	test_each_call(FAULT_DIE_AFTER, FAULT_WRITES, true, "behind a tail: killed after");
+	test_each_call(FAULT_FAIL, FAULT_ALL & ~FAULT_BOOT_ID, true, "behind a tail: a failure");
 	test_other_writer();
 	test_died_writing();
 	test_compacted_by_another();

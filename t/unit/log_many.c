@@ -40,6 +40,32 @@ append_at(struct world *w, int64_t ms)
 	append_made(w, make_sized(2, 200, T0 + ms), 0);
 }
 
+static void
+world_open_again(struct world *w, int64_t start)
+{
+	struct mlog_tail tail = w->log.tail;
+
+	world_close(w);
+	world_open(w, &(struct mlog_open_args){.tail = &tail, .start_offset = start});
+}
+
+static int64_t
+size_of(const struct world *w, int64_t base)
+{
+	char path[128];
+
+	path_of(path, base, ".log");
+	return sim_size(w->disk, path);
+}
+
+static size_t
+lines_of(struct world *w)
+{
+	struct os_stat st;
+
+	return os_stat_path(w->os, TIMES, &st) == -1 ? 0 : (size_t)(st.size / TIMES_LINE);
+}
+
 static int64_t
 offset_for(struct world *w, struct reader *r, int64_t ms)
 {
@@ -127,6 +153,187 @@ test_recovery(void)
 
 	ok(lots <= few, "recovery looks at no segment below its point: %d calls of 4, %d of 400", few,
 	    lots);
+}
+
+/* An append to a log of `n` batches by one who knows its tail. */
+static struct cost
+append_costs(int n)
+{
+	struct mlog_tail tail;
+	struct world w;
+	struct os *fault;
+	struct cost cost;
+
+	many(&w, n);
+	mlog_sync(&w.log, &w.err);
+	tail = w.log.tail;
+	world_close(&w);
+	os_free(w.os);
+	w.os = fault = fault_new(sim_os_new(w.disk, 5));
+	world_open(&w, &(struct mlog_open_args){.tail = &tail});
+	ok(append_many(&w, 1, 200) == 0 && mlog_sync(&w.log, &w.err) == 0,
+	    "of %d batches: another is appended and synced", n);
+	world_close(&w);
+	cost = (struct cost){fault_count(fault, FAULT_ALL), fault_count(fault, FAULT_LIST)};
+	world_release(&w);
+	return cost;
+}
+
+static void
+test_appends(void)
+{
+	struct cost few = append_costs(13), lots = append_costs(1201);
+
+	is_int((intmax_t)lots.calls, (intmax_t)few.calls,
+	    "it makes the same calls among 401 segments as among 5");
+	is_int((intmax_t)lots.lists, 0, "and lists nothing");
+}
+
+/* --- a log that was opened by its tail ------------------------------------------------ */
+
+/* Five segments of three batches, the last of one: all but it are not known yet. */
+static void
+part(struct world *w)
+{
+	struct mlog_tail tail;
+
+	many(w, 13);
+	mlog_sync(&w->log, &w->err);
+	tail = w->log.tail;
+	world_close(w);
+	world_open(w, &(struct mlog_open_args){.tail = &tail});
+}
+
+static bool
+is_whole(const struct world *w, size_t segments, int64_t first, int64_t start)
+{
+	return !w->log.partial && w->log.segment_count == segments &&
+	    w->log.segments[0]->base == first && w->log.start_offset == start;
+}
+
+static void
+test_part(void)
+{
+	struct mlog_retained gone;
+	struct world w;
+
+	part(&w);
+	ok(w.log.partial && w.log.segment_count == 1 && mlog_end(&w.log) == 26,
+	    "a tail that says all: the active segment is taken alone");
+	os_remove(w.os, DIR_OF_LOG "/00000000000000000000.log");
+	ok(mlog_whole(&w.log, &w.err) == 0 && is_whole(&w, 4, 6, 6), "the others on demand");
+	is_int(sim_size(w.disk, DIR_OF_LOG "/00000000000000000000.index"), -1,
+	    "what is left of one that a killed writer was deleting goes");
+	is_int(mlog_bytes(&w.log), 2000, "their bytes are counted");
+	world_release(&w);
+
+	part(&w);
+	ok(mlog_set_start(&w.log, 7, &w.err) == 0 && is_whole(&w, 4, 6, 7), "a trim deletes older ones");
+	world_open_again(&w, 0);
+	ok(w.log.partial && mlog_set_start(&w.log, 3, &w.err) == 0 && is_whole(&w, 4, 6, 6),
+	    "one below the first segment does not move the start down");
+	world_release(&w);
+
+	part(&w);
+	w.log.config.retention_bytes = 1300;
+	ok(mlog_retain(&w.log, T0, 26, &gone, &w.err) == 0 && gone.segments == 2 &&
+	    is_whole(&w, 3, 12, 12), "so does retention");
+	world_release(&w);
+
+	part(&w);
+	ok(mlog_truncate(&w.log, 8, &w.err) == 0 && mlog_end(&w.log) == 8 && is_whole(&w, 2, 0, 0),
+	    "a cut reaches into older ones");
+	world_release(&w);
+
+	part(&w);
+	ok(mlog_restart_at(&w.log, 90, &w.err) == 0 && is_whole(&w, 1, 90, 90) &&
+	    size_of(&w, 0) == -1, "a log that begins anew leaves none");
+	world_release(&w);
+
+	part(&w);
+	os_remove(w.os, TIMES);
+	append_many(&w, 3, 200);
+	is_int((intmax_t)lines_of(&w), 5, "a roll makes the lines of all of them");
+	world_release(&w);
+}
+
+/* A tail that is not all there is to know. */
+static void
+test_not_part(void)
+{
+	struct mlog_open_args args = {.how = MLOG_TRUST_TAIL};
+	struct mlog_tail tail;
+	struct world w;
+	char path[128];
+
+	part(&w);
+	tail = w.log.tail;
+	append_many(&w, 2, 200);
+	append_many(&w, 1, 200);
+	world_close(&w);
+	args.tail = &tail;
+	ok(world_open(&w, &args) == 0 && mlog_end(&w.log) == 32 && is_whole(&w, 6, 0, 0),
+	    "what follows a tail is taken over");
+	mlog_sync(&w.log, &w.err);
+	tail = w.log.tail;
+	tail.synced_offset = 7;
+	world_close(&w);
+	ok(world_open(&w, &args) == 0 && is_whole(&w, 6, 0, 0) && w.log.segments[1]->unsynced,
+	    "finished segments that wait for a sync are known");
+	mlog_sync(&w.log, &w.err);
+	tail = w.log.tail;
+	world_close(&w);
+	path_of(path, tail.end_offset, ".log");
+	sim_write(w.disk, path, "", 0);
+	ok(world_open(&w, &args) == 0 && w.log.tail.segment_base == 32 && is_whole(&w, 7, 0, 0),
+	    "so is a segment that a killed writer had just begun");
+	tail = w.log.tail;
+	world_close(&w);
+	sim_write(w.disk, DIR_OF_LOG "/00000000000000000006.log.cleaned", "half", 4);
+	ok(world_open(&w, &args) == 0 && w.log.partial, "a compaction that nobody told of is not seen");
+	tail.replacing = true;
+	ok(mlog_catch_up(&w.log, &tail, &w.err) == 0 && is_whole(&w, 7, 0, 0) &&
+	    sim_size(w.disk, DIR_OF_LOG "/00000000000000000006.log.cleaned") == -1 &&
+	    !w.log.tail.replacing, "one that was killed is put right by who has the log open");
+	world_close(&w);
+	sim_write(w.disk, DIR_OF_LOG "/00000000000000000006.log.cleaned", "half", 4);
+	ok(world_open(&w, &args) == 0 && is_whole(&w, 7, 0, 0) &&
+	    sim_size(w.disk, DIR_OF_LOG "/00000000000000000006.log.cleaned") == -1 &&
+	    !w.log.tail.replacing, "and by who opens it");
+	world_release(&w);
+}
+
+/* Two take turns: neither lists the directory for what the other has appended. */
+static void
+test_turns(void)
+{
+	struct mlog_tail tail;
+	struct world w, other;
+	struct os *fault;
+	int wrong = 0;
+
+	part(&w);
+	tail = w.log.tail;
+	other = w;
+	other.os = fault = fault_new(sim_os_new(w.disk, 6));
+	world_open(&other, &(struct mlog_open_args){.tail = &tail});
+	for (int i = 0; i < 12; i++) {
+		struct world *one = i % 2 == 0 ? &w : &other;
+		uint64_t lists = fault_count(fault, FAULT_LIST);
+		int64_t base;
+
+		wrong += mlog_catch_up(&one->log, &tail, &one->err) == -1;
+		base = one->log.tail.segment_base;
+		wrong += append_many(one, 1, 200) == -1 || mlog_sync(&one->log, &one->err) == -1;
+		tail = one->log.tail;
+		wrong += one == &other && base == tail.segment_base &&
+		    fault_count(fault, FAULT_LIST) != lists;
+	}
+	is_int(wrong, 0, "writers that take turns list nothing but to roll");
+	is_int(mlog_end(&other.log), 50, "and all is there");
+	world_close(&other);
+	os_free(fault);
+	world_release(&w);
 }
 
 /* --- one listing ----------------------------------------------------------------- */
@@ -258,14 +465,6 @@ begin_jumbled(struct world *w, int per_segment)
 		append_at(w, jumbled[i]);
 }
 
-static size_t
-lines_of(struct world *w)
-{
-	struct os_stat st;
-
-	return os_stat_path(w->os, TIMES, &st) == -1 ? 0 : (size_t)(st.size / TIMES_LINE);
-}
-
 static void
 test_times_jumbled(void)
 {
@@ -371,6 +570,10 @@ main(void)
 {
 	test_seeks();
 	test_recovery();
+	test_appends();
+	test_part();
+	test_not_part();
+	test_turns();
 	test_listing_grows_old();
 	test_listing_compacted();
 	test_times_jumbled();

@@ -24,7 +24,7 @@ test_tail(void)
 	    .epoch = INT32_MIN,
 	    .clock = {INT64_MAX, INT64_MAX},
 	    .tail = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN,
-	        INT64_MIN, true}},
+	        INT64_MIN, true, true}},
 	                 back;
 	char line[TAIL_SIZE], again[TAIL_SIZE];
 	struct err err;
