@@ -581,3 +581,18 @@ damaged() {
 	wait
 	cmp got <(seq 200000)
 }
+
+@test "damage is named by a path that mq-dump-log takes as it is" {
+	local log=store/t-0/00000000000000000000.log store damaged
+
+	seq 3 | mq-produce -d store --ts 1700000000000 -t t -B 1
+	printf X | dd of=$log bs=1 seek=80 conv=notrunc status=none
+	for store in store "$PWD/store"; do
+		try 74 mq-consume -d "$store" -e t
+		[[ $stderr == "mq-consume: $store/t-0/00000000000000000000.log: byte 69: crc "* ]]
+		try 3 mq-consume -d "$store" -eE t
+		damaged=${stderr#mq-consume: }
+		try 1 mq-dump-log "${damaged%%: byte*}"
+		[[ $output == *'pos=69 why=crc'* ]]
+	done
+}

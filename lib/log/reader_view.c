@@ -28,7 +28,7 @@ view_release(struct view *v)
 int
 view_err(const struct view *v, struct err *err)
 {
-	return err_prefix(err, "%s/%020lld.log", segment_dir_name(v->dir), (long long)v->base);
+	return err_prefix(err, "%s/%020lld.log", v->dir, (long long)v->base);
 }
 
 /* The plain name first: a replacement is renamed onto it, so one that is not
