@@ -335,8 +335,10 @@ lane_add(struct lane *l, const struct record *rec, int64_t input, struct err *er
 	if (bb->head.record_count == 1 && bb->codec == CODEC_NONE &&
 	    batch_builder_size(bb) > l->topic->bytes_max) {
 		err_set(err, ERR_MESSAGE_TOO_LARGE,
-		    "a record of %zu bytes; topic %s takes %zu (max.message.bytes)",
-		    batch_builder_size(bb), l->topic->name, l->topic->bytes_max);
+		    "a record of %zu bytes; topic %s takes %zu "
+		    "(mq-topics alter %s -X max.message.bytes=%zu)",
+		    batch_builder_size(bb), l->topic->name, l->topic->bytes_max, l->topic->name,
+		    batch_builder_size(bb));
 		lane_drop(l);
 		return -1;
 	}

@@ -275,15 +275,19 @@ view_one(const struct mlog *log, const uint8_t *bytes, size_t len, struct batch 
 static int
 check_size(const struct mlog *log, const struct batch *b, struct err *err)
 {
+	const char *name = segment_dir_name(log->dir), *dash = strrchr(name, '-');
+
 	if (b->size > log->config.max_message_bytes)
 		return err_set(err, ERR_MESSAGE_TOO_LARGE,
-		    "%s: a batch of %lld bytes is above max.message.bytes (%lld)",
-		    segment_dir_name(log->dir), (long long)b->size,
-		    (long long)log->config.max_message_bytes);
+		    "%s: a batch of %lld bytes; the topic takes %lld "
+		    "(mq-topics alter %.*s -X max.message.bytes=%lld)",
+		    name, (long long)b->size, (long long)log->config.max_message_bytes,
+		    dash != NULL ? (int)(dash - name) : (int)strlen(name), name,
+		    (long long)b->size);
 	if (b->size > log->config.segment_bytes)
 		return err_set(err, ERR_RECORD_LIST_TOO_LARGE,
 		    "%s: a batch of %lld bytes is above segment.bytes (%lld)",
-		    segment_dir_name(log->dir), (long long)b->size,
+		    name, (long long)b->size,
 		    (long long)log->config.segment_bytes);
 	return 0;
 }
