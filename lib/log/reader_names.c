@@ -46,7 +46,8 @@ int
 reader_list(struct reader *r, struct err *err)
 {
 	struct segment_names all = {0};
-	int ret = segment_names_read(&all, r->os, r->dir, err);
+	int ret = segment_names_read_some(&all, r->os, r->dir,
+	    1u << SEGMENT_LOG | 1u << SEGMENT_TXN, err);
 
 	r->stale = true;
 	if (ret == 0)

@@ -60,6 +60,11 @@ struct segment_names {
 /* Into a zeroed or released struct. ERR_NOT_FOUND if the directory is gone. */
 int segment_names_read(struct segment_names *list, struct os *os, const char *dir,
     struct err *err);
+
+/* The same of some kinds only (bits: 1 << SEGMENT_LOG), and all that are not plain:
+ * a log of many segments has four times as many names. */
+int segment_names_read_some(struct segment_names *list, struct os *os, const char *dir,
+    unsigned wanted, struct err *err);
 void segment_names_release(struct segment_names *list);
 
 /* The last component of a path ("orders-0"), for messages. */

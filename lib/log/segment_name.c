@@ -103,13 +103,21 @@ segment_name_parse(const char *name, struct segment_name *out)
 	return -1;
 }
 
+struct listing {
+	struct segment_names *list;
+	unsigned wanted; /* bits */
+};
+
 static int
 take_name(void *ctx, const char *name)
 {
-	struct segment_names *list = ctx;
+	const struct listing *l = ctx;
+	struct segment_names *list = l->list;
 	struct segment_name n;
 
 	if (segment_name_parse(name, &n) == -1)
+		return 0;
+	if (n.state == SEGMENT_PLAIN && (l->wanted & 1u << n.kind) == 0)
 		return 0;
 	if (list->count == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 32;
@@ -136,12 +144,14 @@ compare(const void *a, const void *b)
 }
 
 int
-segment_names_read(struct segment_names *list, struct os *os, const char *dir, struct err *err)
+segment_names_read_some(struct segment_names *list, struct os *os, const char *dir,
+    unsigned wanted, struct err *err)
 {
+	struct listing l = {list, wanted};
 	int r;
 
 	list->count = 0;
-	r = os_list(os, dir, take_name, list);
+	r = os_list(os, dir, take_name, &l);
 	if (r == -1)
 		return err_sys(err, errno, "%s", dir);
 	if (r == 1)
@@ -149,6 +159,12 @@ segment_names_read(struct segment_names *list, struct os *os, const char *dir, s
 	if (list->count > 0)
 		qsort(list->names, list->count, sizeof(*list->names), compare);
 	return 0;
+}
+
+int
+segment_names_read(struct segment_names *list, struct os *os, const char *dir, struct err *err)
+{
+	return segment_names_read_some(list, os, dir, ~0u, err);
 }
 
 void
