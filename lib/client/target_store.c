@@ -107,6 +107,7 @@ store_target_free(struct target *t)
 	os_timer_stop(t->os, &st->poll);
 	if (st->watches_topics)
 		os_watch_stop(t->os, &st->topics);
+	store_target_drop_spare(st);
 	store_free(st->store);
 	free(st->sync_fds);
 	free(st->name);

@@ -462,6 +462,7 @@ store_target_admin(struct target *t, struct admin_call *c)
 	struct store_target *st = store_target_of(t);
 	int ret = store_refresh(st->store, &c->call.err);
 
+	store_target_drop_spare(st);
 	if (ret == 0)
 		ret = admin(st, c);
 	store_target_finish(st, &c->call, ret);

@@ -21,6 +21,49 @@ struct source {
 
 static void recheck(struct store_target *st);
 
+/* --- readers ---------------------------------------------------------------- */
+
+void
+store_target_drop_spare(struct store_target *st)
+{
+	reader_free(st->spare.reader);
+	st->spare.reader = NULL;
+}
+
+/* Takes over a reader (or NULL), which was just opened. */
+static void
+keep_spare(struct store_target *st, struct reader *r, const struct offset_query *q)
+{
+	const struct image_topic *t = r == NULL ? NULL : image_topic(store_image(st->store), q->topic);
+
+	store_target_drop_spare(st);
+	if (t == NULL) {
+		reader_free(r);
+		return;
+	}
+	st->spare.reader = r;
+	st->spare.topic_id = t->id;
+	st->spare.partition = q->partition;
+	st->spare.until_ns = os_mono_ns(st->target.os) + POLL_MS * INT64_C(1000000);
+}
+
+/* As store_reader. */
+static struct reader *
+open_reader(struct store_target *st, const struct fetch_part *p, struct err *err)
+{
+	const struct image_topic *t = image_topic(store_image(st->store), p->topic);
+	struct reader *r = st->spare.reader;
+
+	if (r == NULL || t == NULL || !uuid_equal(&t->id, &st->spare.topic_id) ||
+	    p->partition != st->spare.partition ||
+	    os_mono_ns(st->target.os) > st->spare.until_ns)
+		return store_reader(st->store, p->topic, p->partition, err);
+	st->spare.reader = NULL;
+	return r;
+}
+
+/* --- what is kept of a part -------------------------------------------------- */
+
 static void
 changed(struct os_watch *w)
 {
@@ -44,7 +87,7 @@ source_of(struct store_target *st, struct fetch_part *p, struct err *err)
 		p->backend = s;
 	}
 	if (s->reader == NULL) {
-		s->reader = store_reader(st->store, p->topic, p->partition, err);
+		s->reader = open_reader(st, p, err);
 		if (s->reader == NULL && err->code != 0)
 			return NULL;
 	}
@@ -275,6 +318,7 @@ store_target_fetch(struct target *t, struct fetch_call *c)
 	struct store_target *st = store_target_of(t);
 	int got = fetch_look(st, c);
 
+	store_target_drop_spare(st);
 	if (got != 0 || c->max_wait_ms == 0) {
 		store_target_finish(st, &c->call, got == -1 ? -1 : 0);
 		return;
@@ -360,6 +404,9 @@ store_target_offsets(struct target *t, struct offsets_call *c)
 
 		got = answer_query(st, &r, q, same, c->isolation, &c->call.err);
 	}
-	reader_free(r);
+	if (got == 0 && c->query_count > 0)
+		keep_spare(st, r, &c->queries[c->query_count - 1]);
+	else
+		reader_free(r);
 	store_target_finish(st, &c->call, got);
 }

@@ -33,6 +33,15 @@ struct store_target {
 	struct fetch_call *fetches; /* that wait for data, linked through call.next */
 	struct os_timer poll;
 
+	/* The reader that told offsets last, for the fetch that mostly follows: what
+	 * it has listed need not be listed again. */
+	struct {
+		struct reader *reader; /* NULL: none */
+		struct uuid topic_id;
+		int32_t partition;
+		int64_t until_ns; /* what it was told at its opening is taken for news */
+	} spare;
+
 	struct os_watch topics; /* of the metadata log */
 	bool watches_topics;
 };
@@ -63,6 +72,7 @@ void store_target_forget(struct target *t, struct fetch_part *p);
 void store_target_offsets(struct target *t, struct offsets_call *c);
 void store_target_fetch_withdraw(struct store_target *st, struct call *c);
 void store_target_fetch_init(struct store_target *st);
+void store_target_drop_spare(struct store_target *st);
 
 /* target_store_group.c */
 void store_target_commit(struct target *t, struct commit_call *c);

@@ -266,6 +266,90 @@ test_withdraw(void)
 	world_release(&w);
 }
 
+/* Asks for the end of a topic's partition 0, then fetches what is at its
+ * beginning. -2: no end; -1: no fetch; else whether something is there. *lists is
+ * how often the fetch listed a directory. `between` is called between the two. */
+static int
+offsets_then_fetch(struct world *w, int64_t end, void (*between)(struct world *), uint64_t *lists)
+{
+	struct offset_query q = {.topic = "t", .timestamp = OFFSET_LATEST};
+	struct offsets_call ask = {.queries = &q, .query_count = 1};
+	struct fetch_part part = {.topic = "t"};
+	struct fetch_part *parts = &part;
+	struct fetch_call fetch = {.parts = &parts, .part_count = 1};
+	struct batch b;
+	int got;
+
+	target_offsets(w->target, &ask);
+	if (target_wait(w->target, &ask.call) == -1 || q.offset != end)
+		return -2;
+	if (between != NULL)
+		between(w);
+	*lists = fault_count(w->os, FAULT_LIST);
+	target_fetch(w->target, &fetch);
+	got = target_wait(w->target, &fetch.call);
+	if (got == 0 && part.ready)
+		got = target_next(w->target, &part, &b, &w->err);
+	*lists = fault_count(w->os, FAULT_LIST) - *lists;
+	target_forget(w->target, &part);
+	return got;
+}
+
+/* By another process. */
+static void
+make_anew(struct world *w)
+{
+	struct os *os = sim_os_new(w->disk, 4);
+	struct store_options so;
+	struct arena arena;
+	struct metadata_call see = {.arena = &arena};
+	struct world other = {.disk = w->disk, .os = os};
+	struct admin_call gone = {.op = ADMIN_DELETE_TOPIC, .topic = "t"};
+
+	store_options_default(&so);
+	so.disk_min_free = 0;
+	other.target = target_store_new(os, DIR_OF_STORE, &so, &other.err);
+	target_admin(other.target, &gone);
+	is_int(target_wait(other.target, &gone.call), 0, "the topic is deleted by another");
+	is_int(make_topic(&other, "t", NULL), 0, "and made anew");
+	target_free(other.target);
+	os_free(os);
+	arena_init(&arena, 1 << 20);
+	target_metadata(w->target, &see);
+	target_wait(w->target, &see.call);
+	arena_release(&arena);
+}
+
+static void
+wait_long(struct world *w)
+{
+	sim_advance_ms(w->disk, 1000);
+}
+
+/* Whoever asks for offsets mostly reads then: one listing is enough for both. */
+static void
+test_offsets_then_fetch(void)
+{
+	struct call flush = {.done = NULL};
+	struct sent sent[20];
+	struct world w;
+	uint64_t lists;
+
+	world_init(&w);
+	make_topic(&w, "t", NULL);
+	for (int i = 0; i < 20; i++)
+		send(&w, &sent[i], "t");
+	target_flush(w.target, &flush);
+	target_wait(w.target, &flush);
+	is_int(offsets_then_fetch(&w, 20, NULL, &lists), 1, "a fetch follows a question");
+	is_int((intmax_t)lists, 0, "and lists nothing");
+	is_int(offsets_then_fetch(&w, 20, wait_long, &lists), 1, "one that comes late too");
+	is_int((intmax_t)lists, 1, "which looks for itself");
+	is_int(offsets_then_fetch(&w, 20, make_anew, &lists), 0,
+	    "one of a topic that was made anew meanwhile finds nothing");
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -273,5 +357,6 @@ main(void)
 	test_failed_log();
 	test_many_segments();
 	test_withdraw();
+	test_offsets_then_fetch();
 	return tap_done();
 }
