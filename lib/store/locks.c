@@ -10,6 +10,9 @@
 /* A wait looks again after 1, 2, 4 and then every 8 ms. */
 #define LOCK_SLEEP_MAX_MS 8
 
+/* A writer looks this seldom whether a daemon is coming. */
+#define DAEMON_LOOK_NS 10000000
+
 struct pause {
 	const struct lock_wait *w;
 	int64_t until_ns;
@@ -166,13 +169,28 @@ store_remove_marker(struct store *s, struct err *err)
 	return 0;
 }
 
+/* It is about who comes first, not about who may: a daemon that is coming can wait for
+ * those few more appends. */
+static int
+make_way(struct store *s, const struct lock_wait *w, struct err *err)
+{
+	int64_t now = os_mono_ns(s->os);
+
+	if (s->daemon_looked_ns != 0 && now - s->daemon_looked_ns < DAEMON_LOOK_NS)
+		return 0;
+	if (lock_no_daemon(w, s->dir, err) == -1)
+		return -1;
+	s->daemon_looked_ns = now;
+	return 0;
+}
+
 int
 store_lock(struct store *s, struct err *err)
 {
 	struct lock_wait w = store_wait(s);
 	char path[STORE_PATH_MAX];
 
-	if (check_writable(s, err) == -1 || lock_no_daemon(&w, s->dir, err) == -1 ||
+	if (check_writable(s, err) == -1 || make_way(s, &w, err) == -1 ||
 	    store_path(s, path, ".lock", err) == -1)
 		return -1;
 	return lock_file(&w, s->lock_fd, OS_LOCK_SHARED, path, LOCK_HOLDER_STORE, err);

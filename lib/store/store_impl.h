@@ -95,6 +95,7 @@ struct store {
 
 	int32_t marker_epoch; /* of the metadata, in which no clean stop's marker is left */
 	int lock_fd; /* .lock; -1 until the first write */
+	int64_t daemon_looked_ns; /* when mqd.starting was last looked at; 0: never */
 	bool checked_writable;
 	bool failed; /* a sync of the metadata failed: nothing more is written */
 	int64_t space_left; /* bytes that may be appended before looking again */

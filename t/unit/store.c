@@ -288,15 +288,17 @@ test_daemon(void)
 	daemon_fd = os_open(daemon_os, "store/mqd.starting", OS_WRITE | OS_CREATE);
 	os_lock(daemon_os, daemon_fd, OS_LOCK_EXCLUSIVE);
 	sleeps = 0;
+	is_int(append(s, "t", 0, "2", &err), 2, "one that looked just now does not look again");
+	os_sleep_ms(os, 10);
 	sim_settings(disk)->on_sleep = daemon_goes;
-	is_int(append(s, "t", 0, "2", &err), 2, "and lets one in that is starting");
+	is_int(append(s, "t", 0, "3", &err), 3, "then it lets one in that is starting");
 	is_int(sleeps, 3, "by waiting before it takes the lock");
 	sim_settings(disk)->on_sleep = NULL;
 
 	sim_write(disk, "store/.kafka_cleanshutdown", "{}", 2);
 	store_free(s);
 	s = open_store(os);
-	is_int(append(s, "t", 0, "3", &err), 3, "after a clean stop the log goes on");
+	is_int(append(s, "t", 0, "4", &err), 4, "after a clean stop the log goes on");
 	ok(sim_size(disk, "store/.kafka_cleanshutdown") == -1, "and the marker of it is gone");
 	store_free(s);
 	os_free(os);
