@@ -8,14 +8,13 @@
 #ifndef GROUPS_H
 #define GROUPS_H
 
+#include "base/array.h"
 #include "cli/connect.h"
 #include "cli/ends.h"
 #include "cli/outcome.h"
 #include "cli/positions.h"
 #include "cli/print.h"
 #include "cli/select.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct groups {
 	const struct options *options;

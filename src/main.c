@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "cli/tool.h"
 #include "programs.h"
 
@@ -25,7 +26,7 @@ program_find(const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+	for (size_t i = 0; i < COUNT(programs); i++)
 		if (strcmp(programs[i].spec->name, name) == 0)
 			return &programs[i];
 	return NULL;

@@ -8,13 +8,12 @@
 #ifndef TOPICS_H
 #define TOPICS_H
 
+#include "base/array.h"
 #include "cli/connect.h"
 #include "cli/outcome.h"
 #include "cli/positions.h"
 #include "cli/print.h"
 #include "cli/select.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct topics {
 	const struct options *options;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "cli/escape.h"
 #include "cli/format_ops.h"
 
@@ -66,8 +67,6 @@ static const struct modifier {
 };
 
 static const char *const attributes[] = {"codec", "txn", "control", "tstype"};
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 __attribute__((format(printf, 3, 4))) static int
 bad_at(const struct reader *r, const char *at, const char *fmt, ...)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "log/segment.h"
 
 #define BASE_DIGITS 20
@@ -22,8 +23,6 @@ static const char *const states[] = {
     [SEGMENT_SWAP] = ".swap",
     [SEGMENT_DELETED] = ".deleted",
 };
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 const char *
 segment_suffix(enum segment_kind kind)

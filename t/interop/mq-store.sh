@@ -8,6 +8,8 @@
 #   store_topics DIR         the topics that have records, but Kafka's own
 #   without_ts               drops from records what a log's own clock gave
 #   mq_reads_as_expected     all topics, compared
+#   kafka_start_idle DIR     a broker on it, at $bootstrap, that takes nothing away
+#   kafka_serves_all         one that serves what mq says and what is expected
 #   kafka_look BOOTSTRAP     what the broker says and serves, for the next two
 #   kafka_reads_as_expected
 #   mq_state                 topics with their configs, partitions, commits, as
@@ -137,6 +139,24 @@ mq_reads_as_expected()
 	mkdir "$MQ_DIR.mq"
 	mq-consume -e -J --isolation=read_uncommitted -t '*' | "$_mq_here/mq-records.py" read "$MQ_DIR.mq"
 	_read_as_expected "$MQ_DIR.mq"
+}
+
+# A broker on the directory, at $bootstrap, under which neither age nor compaction
+# nor a time-out takes anything.
+kafka_start_idle()
+{
+	bootstrap=$(kafka_start_on_existing "$1" log.initial.task.delay.ms=86400000 \
+		log.cleaner.enable=false transaction.abort.timed.out.transaction.cleanup.interval.ms=86400000)
+}
+
+# Kafka serves what the tools and it itself wrote.
+kafka_serves_all()
+{
+	mq_state >state.mq
+	kafka_start_idle "$MQ_DIR"
+	kafka_look "$bootstrap"
+	kafka_reads_as_expected
+	kafka_state | same - state.mq
 }
 
 kafka_look()

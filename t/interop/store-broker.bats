@@ -32,13 +32,6 @@ words()
 	. "$BATS_TEST_DIRNAME/mq-store.sh"
 }
 
-# Neither age nor compaction nor a time-out shall take anything meanwhile.
-start()
-{
-	bootstrap=$(kafka_start_on_existing "$STORE" log.initial.task.delay.ms=86400000 \
-		log.cleaner.enable=false transaction.abort.timed.out.transaction.cleanup.interval.ms=86400000)
-}
-
 # Kafka begins to load groups before it leads their partitions, and again then.
 broker_is_content()
 {
@@ -123,7 +116,7 @@ sound()
 }
 
 @test "a broker starts on a store, told no more than its node id" {
-	start
+	kafka_start_idle "$STORE"
 	broker_is_content
 	[ -z "$(find "$STORE" -name '*-stray')" ]
 }
@@ -245,7 +238,7 @@ sound()
 
 @test "Kafka serves it all again" {
 	mq_state >state.mq
-	start
+	kafka_start_idle "$STORE"
 	kafka_look "$bootstrap"
 	kafka_reads_as_expected
 	kafka_state | same - state.mq
@@ -272,7 +265,7 @@ sound()
 
 @test "Kafka recovers and serves it all once more" {
 	mq_state >state.mq
-	start
+	kafka_start_idle "$STORE"
 	kafka_look "$bootstrap"
 	kafka_reads_as_expected
 	kafka_state | same - state.mq

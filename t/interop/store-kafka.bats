@@ -18,12 +18,6 @@ teardown()
 	[ ! -e "$MQ_DIR.kafka/pid" ] || kafka_stop "$MQ_DIR"
 }
 
-start()
-{
-	bootstrap=$(kafka_start_on_existing "$MQ_DIR" log.initial.task.delay.ms=86400000 \
-		log.cleaner.enable=false transaction.abort.timed.out.transaction.cleanup.interval.ms=86400000)
-}
-
 # Half a batch behind the newest segment of a partition: a write that was cut.
 tear()
 {
@@ -55,16 +49,6 @@ reads_as_fixture()
 	done
 }
 
-# Kafka serves what the tools and it itself wrote.
-served()
-{
-	mq_state >state.mq
-	start
-	kafka_look "$bootstrap"
-	kafka_reads_as_expected
-	kafka_state | same - state.mq
-}
-
 @test "mq reads a store of Kafka as Kafka does" {
 	cp -r "$data/kafka-store" store
 	chmod -R a-w store
@@ -86,7 +70,7 @@ served()
 	mq-topics create made -X retention.ms=-1
 	produce made 5 --
 	mq_reads_as_expected
-	served
+	kafka_serves_all
 }
 
 @test "mq reads a killed Kafka's directory, torn too, and goes on; Kafka serves it" {
@@ -102,7 +86,7 @@ served()
 	produce killed-txn 10 -- -B 7
 	mq-dump-log --verify "$MQ_DIR"/killed-0/*.log | same - /dev/null
 	mq_reads_as_expected
-	served
+	kafka_serves_all
 }
 
 # rebuilt FILE: Kafka's is ours. It ends each time index with the newest time,
@@ -129,7 +113,7 @@ is_newest()
 	for partition in codec-none-0 codec-zstd-0 segments-1 large-0; do
 		tear "$partition"
 	done
-	served
+	kafka_serves_all
 	kafka_stop store
 	count=0
 	while read -r file; do

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/turn.h"
 #include "os/os_sim.h"
 #include "store/store.h"
 #include "tap.h"
@@ -375,15 +376,6 @@ test_no_partitions(void)
 
 /* --- a loop that cannot wait ------------------------------------------------- */
 
-static int
-failing_turn(struct os *os, int timeout_ms)
-{
-	(void)os;
-	(void)timeout_ms;
-	errno = EIO;
-	return -1;
-}
-
 static void
 test_no_turn(void)
 {
@@ -396,8 +388,7 @@ test_no_turn(void)
 	send(&b, 0, "a", 1);
 	send(&b, 0, "b", 2);
 	whole = b.os->ops;
-	failing = *whole;
-	failing.turn = failing_turn;
+	failing = turn_fails(b.os);
 	b.os->ops = &failing;
 	is_int(producer_flush(b.producer, &b.err), -1, "a flush that cannot wait ends");
 	is_int(b.err.sys_errno, EIO, "with the loop's error");

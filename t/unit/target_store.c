@@ -6,6 +6,7 @@
 
 #include "client/target.h"
 #include "lib/bounds.h"
+#include "lib/turn.h"
 #include "os/os_fault.h"
 #include "os/os_sim.h"
 #include "store/store_impl.h"
@@ -203,15 +204,6 @@ test_configs(void)
 	world_release(&w);
 }
 
-static int
-failing_turn(struct os *os, int timeout_ms)
-{
-	(void)os;
-	(void)timeout_ms;
-	errno = EIO;
-	return -1;
-}
-
 /* What a call under way is, when the loop cannot wait for it: nothing of the
  * target's; calls before and after it are as they were. */
 static void
@@ -229,8 +221,7 @@ test_withdraw(void)
 	make_topic(&w, "t", NULL);
 	arena_init(&arena, 1 << 20);
 	whole = w.os->ops;
-	failing = *whole;
-	failing.turn = failing_turn;
+	failing = turn_fails(w.os);
 	send(&w, &first, "t");
 	send(&w, &second, "t");
 	part.offset = 2;
