@@ -1,0 +1,62 @@
+/*
+ * broker: one node of a cluster, built of parts that know nothing of each other.
+ *
+ *	net/      connections, and which handler a request goes to
+ *	api/      a handler for each request; the only code that knows requests' fields
+ *	replica/  partitions: their logs on disk, what a leader may tell and must wait for
+ *	cluster/  the metadata log: its quorum, its controller, what is in it
+ *	groups/   consumer groups and their committed offsets
+ *	ops/      housekeeping, metrics
+ *
+ * A broker is single-threaded, driven by one struct os, and owns no globals: several
+ * live in one process. It makes no system call. What takes time on a disk is done by
+ * workers (below), whose completions come back on the loop.
+ *
+ * Knows its parts; they know it only through the callbacks that they are given,
+ * except api/, whose handlers find everything here.
+ */
+#ifndef MQD_BROKER_H
+#define MQD_BROKER_H
+
+#include "base/error.h"
+#include "os/os.h"
+
+struct broker_config; /* config.h */
+struct cluster;       /* cluster/cluster.h */
+struct groups;        /* groups/groups.h */
+struct logs;          /* replica/logs.h */
+struct net;           /* net/conn.h */
+struct partitions;    /* replica/partition.h */
+
+/* Whose jobs a worker of struct os runs (os_work's number). Syncs have their own. */
+enum broker_worker {
+	WORKER_WRITE, /* owns all logs: appends, rolls, cuts, deletes; short jobs, in order */
+	WORKER_READ,  /* cold reads, lookups */
+	WORKER_CHECK, /* opens compressed batches that were produced */
+	WORKER_KEEP,  /* what may take long: compaction, recovery, loading groups */
+};
+
+struct broker {
+	struct os *os;
+	const struct broker_config *config;
+	struct logs *logs;
+	struct cluster *cluster;
+	struct partitions *partitions;
+	struct groups *groups;
+	struct net *net;
+};
+
+/* Builds a broker on the data directory that the configuration names (formatting it
+ * if it is empty), and starts it: recovery of the metadata log, leadership, listeners.
+ * Returns once it listens, or NULL with err: ERR_CONFIG, ERR_BUSY (another daemon, or
+ * a port that is taken), ERR_REFUSED, ERR_IO... Turn the os meanwhile and afterwards. */
+struct broker *broker_new(struct os *os, const struct broker_config *config, struct err *err);
+
+/* Begins a clean stop: no new connections, what was taken is answered, logs are
+ * synced, checkpoints and the clean stop's marker written. `done` comes from os_turn. */
+void broker_stop(struct broker *b, void (*done)(void *ctx), void *ctx);
+
+/* Lets go of everything, at once: after a stop, or as a crash does. */
+void broker_free(struct broker *b);
+
+#endif
