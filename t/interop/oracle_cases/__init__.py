@@ -1,0 +1,1 @@
+"""The cases of oracle.py, one module for a family of requests."""
