@@ -235,16 +235,23 @@ checkpoint_read(struct checkpoint *c, struct os *os, const char *path, struct er
 }
 
 int
+checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *err)
+{
+	buf_printf(out, "0\n%zu\n", c->count);
+	for (size_t i = 0; i < c->count; i++)
+		buf_printf(out, "%s %d %lld\n", c->entries[i].topic, (int)c->entries[i].partition,
+		    (long long)c->entries[i].offset);
+	return out->failed ? err_nomem(err) : 0;
+}
+
+int
 checkpoint_write(const struct checkpoint *c, struct os *os, const char *path, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	int r;
+	int r = checkpoint_format(c, &text, err);
 
-	buf_printf(&text, "0\n%zu\n", c->count);
-	for (size_t i = 0; i < c->count; i++)
-		buf_printf(&text, "%s %d %lld\n", c->entries[i].topic, (int)c->entries[i].partition,
-		    (long long)c->entries[i].offset);
-	r = text.failed ? err_nomem(err) : os_replace_file(os, path, text.data, text.len, err);
+	if (r == 0)
+		r = os_replace_file(os, path, text.data, text.len, err);
 	buf_release(&text);
 	return r;
 }

@@ -12,8 +12,14 @@
 #ifndef LOG_CHECKPOINT_H
 #define LOG_CHECKPOINT_H
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "os/os.h"
+
+#define RECOVERY_POINTS "recovery-point-offset-checkpoint"
+#define LOG_STARTS "log-start-offset-checkpoint"
+#define CLEANER_POINTS "cleaner-offset-checkpoint"
+#define HIGH_WATERMARKS "replication-offset-checkpoint"
 
 struct checkpoint_entry {
 	char *topic; /* owned */
@@ -46,6 +52,9 @@ int checkpoint_parse(struct checkpoint *c, const char *text, size_t len, struct 
 /* Reads a file into an initialised, empty checkpoint. ERR_NOT_FOUND if it is
  * not there. */
 int checkpoint_read(struct checkpoint *c, struct os *os, const char *path, struct err *err);
+
+/* The text of the file, appended; -1 when memory failed. */
+int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *err);
 
 /* Replaces the file, durably. */
 int checkpoint_write(const struct checkpoint *c, struct os *os, const char *path, struct err *err);

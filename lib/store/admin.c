@@ -171,7 +171,7 @@ remove_dead(struct store *s, const struct dead *d, struct err *err)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: open", path);
 	ret = lock_file(&w, fd, OS_LOCK_EXCLUSIVE, path, LOCK_HOLDER_PARTITION, err);
 	if (ret == 0)
-		ret = partition_put_away(s, d->topic, d->number, &id, "delete", gone, err);
+		ret = partition_put_away(s->os, s->dir, d->topic, d->number, &id, "delete", gone, err);
 	os_close(s->os, fd);
 	return ret == 1 ? directory_remove(s->os, gone, err) : ret;
 }

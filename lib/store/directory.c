@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "log/segment.h"
-#include "store/store_impl.h"
+#include "store/directory.h"
 
 int
 partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err)
@@ -37,24 +37,25 @@ partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *e
 }
 
 int
-partition_id_write(struct store *s, const struct store_partition *p, struct err *err)
+partition_id_write(struct os *os, const char *dir, const struct uuid *id, struct err *err)
 {
-	char path[STORE_PATH_MAX], text[64], id[UUID_TEXT_SIZE];
+	char path[STORE_PATH_MAX], text[64], id_text[UUID_TEXT_SIZE];
 	int len;
 
-	uuid_format(&p->topic_id, id);
-	snprintf(path, sizeof(path), "%s/partition.metadata", p->dir);
-	len = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
-	return os_replace_file(s->os, path, text, (size_t)len, err);
+	if (snprintf(path, sizeof(path), "%s/partition.metadata", dir) >= (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
+	uuid_format(id, id_text);
+	len = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id_text);
+	return os_replace_file(os, path, text, (size_t)len, err);
 }
 
 int
-partition_make_directory(struct store *s, const struct store_partition *p, struct err *err)
+partition_make_directory(struct os *os, const char *store, const char *dir, struct err *err)
 {
-	if (os_mkdir(s->os, p->dir) == -1 && errno != EEXIST)
-		return err_sys(err, errno, "%s: mkdir", p->dir);
-	if (os_sync_dir(s->os, s->dir) == -1)
-		return err_sys(err, errno, "%s: sync", s->dir);
+	if (os_mkdir(os, dir) == -1 && errno != EEXIST)
+		return err_sys(err, errno, "%s: mkdir", dir);
+	if (os_sync_dir(os, store) == -1)
+		return err_sys(err, errno, "%s: sync", store);
 	return 0;
 }
 
@@ -76,8 +77,8 @@ partition_has_log(struct os *os, const char *dir, struct err *err)
 }
 
 int
-partition_put_away(struct store *s, const char *topic, int32_t number, const struct uuid *id,
-    const char *why, char gone[STORE_PATH_MAX], struct err *err)
+partition_put_away(struct os *os, const char *store, const char *topic, int32_t number,
+    const struct uuid *id, const char *why, char gone[STORE_PATH_MAX], struct err *err)
 {
 	char from[STORE_PATH_MAX], hex[33], tail[64];
 	struct buf b = BUF_INIT;
@@ -93,12 +94,12 @@ partition_put_away(struct store *s, const char *topic, int32_t number, const str
 	/* As Kafka does it: the topic is shortened where the name would be too long. */
 	snprintf(tail, sizeof(tail), "-%d.%s-%s", number, hex, why);
 	name_max = 255 - strlen(tail);
-	snprintf(from, sizeof(from), "%s/%s-%d", s->dir, topic, number);
-	snprintf(gone, STORE_PATH_MAX, "%s/%.*s%s", s->dir, (int)name_max, topic, tail);
-	if (os_rename(s->os, from, gone) == -1)
+	snprintf(from, sizeof(from), "%s/%s-%d", store, topic, number);
+	snprintf(gone, STORE_PATH_MAX, "%s/%.*s%s", store, (int)name_max, topic, tail);
+	if (os_rename(os, from, gone) == -1)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "%s: rename", from);
-	if (os_sync_dir(s->os, s->dir) == -1)
-		return err_sys(err, errno, "%s: sync", s->dir);
+	if (os_sync_dir(os, store) == -1)
+		return err_sys(err, errno, "%s: sync", store);
 	return 1;
 }
 

@@ -233,7 +233,7 @@ open_lock(struct store *s, struct store_partition *p, struct err *err)
 	p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 	if (p->lock_fd == -1 && errno == ENOENT) {
 		if (store_refresh(s, err) == -1 || is_there(s, p, err) == -1 ||
-		    partition_make_directory(s, p, err) == -1)
+		    partition_make_directory(s->os, s->dir, p->dir, err) == -1)
 			return -1;
 		p->lock_fd = os_open(s->os, path, OS_WRITE | OS_CREATE);
 		if (p->lock_fd == -1 && errno == ENOENT)
@@ -342,9 +342,9 @@ take_without_id(struct store *s, struct store_partition *p, struct err *err)
 	if (has_log == -1)
 		return -1;
 	if (has_log == 0)
-		return partition_id_write(s, p, err);
+		return partition_id_write(s->os, p->dir, &p->topic_id, err);
 	os_random(s->os, random.bytes, sizeof(random.bytes));
-	if (partition_put_away(s, p->topic, p->number, &random, "stray", gone, err) == -1)
+	if (partition_put_away(s->os, s->dir, p->topic, p->number, &random, "stray", gone, err) == -1)
 		return -1;
 	os_note(s->os, OS_WARN, "%s: has a log but no partition.metadata, so it is nobody's: kept as %s",
 	    p->dir, gone);
@@ -370,7 +370,7 @@ check_id(struct store *s, struct store_partition *p, struct err *err)
 		return 0;
 	if (is_metadata(p))
 		return err_set(err, ERR_CORRUPT, "%s: not the metadata log's topic id", p->dir);
-	if (partition_put_away(s, p->topic, p->number, &id, "delete", gone, err) == -1)
+	if (partition_put_away(s->os, s->dir, p->topic, p->number, &id, "delete", gone, err) == -1)
 		return -1;
 	let_go(s, p);
 	close_files(s, p);
@@ -483,7 +483,8 @@ remove_deleted(struct store *s, struct store_partition *p)
 	char gone[STORE_PATH_MAX];
 	struct err ignored;
 
-	if (partition_put_away(s, p->topic, p->number, &p->topic_id, "delete", gone, &ignored) == 1)
+	if (partition_put_away(s->os, s->dir, p->topic, p->number, &p->topic_id, "delete", gone,
+	        &ignored) == 1)
 		(void)directory_remove(s->os, gone, &ignored);
 	forget_topic(p);
 }

@@ -3,8 +3,8 @@
  *
  * store.c opens and refreshes, format.c makes a new store, locks.c is the
  * sharing protocol, partition.c enters a partition (lock, look again, log),
- * tail.c is its hint, append.c appends and syncs, checkpoints.c are the files
- * that all partitions share, change.c appends to the metadata log, admin.c and
+ * tail_store.c is how its hint is read, append.c appends and syncs, checkpoints.c are
+ * the files that all partitions share, change.c appends to the metadata log, admin.c and
  * clean.c are topics, groups_*.c committed offsets, members.c who lives, and
  * membership.c this process as a member.
  */
@@ -12,11 +12,11 @@
 #define STORE_STORE_IMPL_H
 
 #include "log/checkpoint.h"
+#include "store/directory.h"
 #include "store/locks.h"
 #include "store/records.h"
 #include "store/store.h"
-
-#define STORE_PATH_MAX 4096
+#include "store/tail.h"
 
 #define METADATA_TOPIC "__cluster_metadata"
 #define OFFSETS_TOPIC "__consumer_offsets"
@@ -27,9 +27,6 @@ extern const struct uuid metadata_topic_id;
 /* Largest batch of the metadata log (Kafka's KafkaRaftClient.MAX_BATCH_SIZE_BYTES). */
 #define METADATA_BATCH_MAX (8 << 20)
 
-/* mq.tail is always of this size, so that it can be written over in place. */
-#define TAIL_SIZE 320
-
 /* Partitions whose files are held open at once, beyond those that wait for a
  * sync; each takes up to five descriptors. */
 #define STORE_OPEN_MAX 100
@@ -37,12 +34,6 @@ extern const struct uuid metadata_topic_id;
 /* How long the list of metadata segments is believed: a daemon that comes and
  * goes takes longer. */
 #define STORE_LOOK_NS 1000000000LL
-
-/* The wall clock as the writers of one boot see it: all share the monotonic one. */
-struct tail_clock {
-	int64_t offset_ms; /* wall less monotonic, as it is believed; -1 unknown */
-	int64_t doubt_ms;  /* monotonic time since which it is another; -1 it is not */
-};
 
 struct store_partition {
 	char *topic; /* owned */
@@ -195,38 +186,7 @@ int64_t partition_synced(struct store *s, const struct store_partition *p);
 /* Closes files beyond STORE_OPEN_MAX, and those of deleted topics. */
 void partition_close_surplus(struct store *s);
 
-/* --- directory.c ---------------------------------------------------------------- */
-
-/* Removes a directory and the files in it. */
-int directory_remove(struct os *os, const char *dir, struct err *err);
-
-/* Renames a partition's directory out of the way, as Kafka does it: `why` is
- * "delete" or "stray", `id` is the topic's, or random; `gone` receives the new name.
- * 0 if it is not there. The partition is locked. */
-int partition_put_away(struct store *s, const char *topic, int32_t number,
-    const struct uuid *id, const char *why, char gone[STORE_PATH_MAX], struct err *err);
-
-/* 1 if there is a .log file in a directory, in whatever state; 0, -1. */
-int partition_has_log(struct os *os, const char *dir, struct err *err);
-
-/* The topic id in a directory's partition.metadata: 1, 0 if there is none, -1. */
-int partition_id_read(struct os *os, const char *dir, struct uuid *id, struct err *err);
-
-/* Makes the directory, whose name is then durable; writes the topic's id into it,
- * durably. The partition is locked for the second. */
-int partition_make_directory(struct store *s, const struct store_partition *p, struct err *err);
-int partition_id_write(struct store *s, const struct store_partition *p, struct err *err);
-
-/* --- tail.c -------------------------------------------------------------------- */
-
-struct tail_hint {
-	char boot_id[37];
-	int32_t epoch; /* of the metadata log */
-	struct tail_clock clock;
-	struct mlog_tail tail;
-};
-
-void tail_format(const struct tail_hint *h, char text[TAIL_SIZE]);
+/* --- tail_store.c -------------------------------------------------------------------- */
 
 /* Reads DIR/mq.tail without a lock. 1: it is of this boot and of this epoch of the
  * metadata log; 0: only what it says of syncs holds; -1: there is none. */
@@ -237,18 +197,7 @@ int tail_peek(struct store *s, const char *dir, struct tail_hint *h);
 bool tail_is_of_boot(const struct store *s, const struct tail_hint *h);
 bool tail_is_current(const struct store *s, const struct tail_hint *h);
 
-/* Looks at the clock now, `c` being what the last look left. */
-void tail_clock_look(struct tail_clock *c, struct os *os);
-
-/* -1 if it is not whole. */
-int tail_parse(struct tail_hint *h, const char *text, size_t len);
-
 /* --- checkpoints.c --------------------------------------------------------------- */
-
-#define RECOVERY_POINTS "recovery-point-offset-checkpoint"
-#define LOG_STARTS "log-start-offset-checkpoint"
-#define CLEANER_POINTS "cleaner-offset-checkpoint"
-#define HIGH_WATERMARKS "replication-offset-checkpoint"
 
 /* What a checkpoint says, -1 if nothing (an unreadable file says nothing). */
 int64_t checkpoints_get(struct store *s, const char *file, const char *topic, int32_t number);

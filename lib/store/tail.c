@@ -1,10 +1,11 @@
-/* mq.tail: its text, and whether to believe it. See share/doc/format.md section 3. */
+/* mq.tail: its text, and the clock in it. See share/doc/format.md section 3. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "store/store_impl.h"
+#include "log/segment.h"
+#include "store/tail.h"
 
 #define CRC_DIGITS 8
 
@@ -65,6 +66,39 @@ tail_parse(struct tail_hint *h, const char *text, size_t len)
 	return 0;
 }
 
+/* --- the file -------------------------------------------------------------------- */
+
+int
+tail_read(struct tail_hint *h, struct os *os, const char *dir)
+{
+	char path[LOG_PATH_MAX];
+	struct buf text = BUF_INIT;
+	struct err ignored;
+	int ret = -1;
+
+	if (snprintf(path, sizeof(path), "%s/" TAIL_FILE, dir) < (int)sizeof(path) &&
+	    os_read_file(os, path, TAIL_SIZE, &text, &ignored) == 0)
+		ret = tail_parse(h, (const char *)text.data, text.len);
+	buf_release(&text);
+	return ret;
+}
+
+int
+tail_write(const struct tail_hint *h, struct os *os, const char *dir)
+{
+	char path[LOG_PATH_MAX], text[TAIL_SIZE];
+	int fd, ret;
+
+	if (snprintf(path, sizeof(path), "%s/" TAIL_FILE, dir) >= (int)sizeof(path))
+		return -1;
+	tail_format(h, text);
+	fd = os_open(os, path, OS_WRITE | OS_CREATE);
+	if (fd == -1)
+		return -1;
+	ret = os_write_at(os, fd, text, TAIL_SIZE, 0);
+	return os_close(os, fd) == -1 ? -1 : ret;
+}
+
 /* --- the clock ------------------------------------------------------------------- */
 
 /* A clock that moved further between two looks has jumped, a lesser move is a
@@ -95,42 +129,4 @@ tail_clock_look(struct tail_clock *c, struct os *os)
 	c->doubt_ms = -1;
 	if (moved > CLOCK_STEP_MS)
 		c->offset_ms = now;
-}
-
-/* --- what it is worth ---------------------------------------------------------- */
-
-bool
-tail_is_of_boot(const struct store *s, const struct tail_hint *h)
-{
-	return s->boot_id[0] != '\0' && strcmp(h->boot_id, s->boot_id) == 0;
-}
-
-bool
-tail_is_current(const struct store *s, const struct tail_hint *h)
-{
-	return tail_is_of_boot(s, h) && h->epoch == s->image.epoch;
-}
-
-int
-tail_peek(struct store *s, const char *dir, struct tail_hint *h)
-{
-	char path[STORE_PATH_MAX];
-	struct buf text = BUF_INIT;
-	struct err ignored;
-	int ret = -1;
-
-	snprintf(path, sizeof(path), "%s/mq.tail", dir);
-	if (os_read_file(s->os, path, TAIL_SIZE, &text, &ignored) == 0 &&
-	    tail_parse(h, (const char *)text.data, text.len) == 0)
-		ret = tail_is_current(s, h);
-	buf_release(&text);
-	return ret;
-}
-
-int64_t
-partition_synced(struct store *s, const struct store_partition *p)
-{
-	struct tail_hint h;
-
-	return tail_peek(s, p->dir, &h) == -1 ? -1 : h.tail.synced_offset;
 }

@@ -114,8 +114,9 @@ test_living_id(void)
 	world_init(&w);
 	create(w.s, "t", 1, &w.err);
 	odd.topic_id = image_topic(store_image(w.s), "t")->id;
-	is_int(partition_make_directory(w.s, &odd, &w.err), 0, "a directory that no record tells of");
-	is_int(partition_id_write(w.s, &odd, &w.err), 0, "with a living topic's id");
+	is_int(partition_make_directory(w.s->os, w.s->dir, odd.dir, &w.err), 0,
+	    "a directory that no record tells of");
+	is_int(partition_id_write(w.s->os, odd.dir, &odd.topic_id, &w.err), 0, "with a living topic's id");
 	create(w.s, "u", 1, &w.err);
 	is_int(directories(&w, "store/t-7", ""), 1, "stays");
 	world_release(&w);
