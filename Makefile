@@ -15,7 +15,7 @@ CC       ?= cc
 OPT      ?= -O2 -g
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -I$(BUILD)/gen
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Isrc -I$(BUILD)/gen
 CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(if $(WERROR),-Werror) -pthread \
             $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LDFLAGS  += -Wl,--as-needed -pthread $(if $(SAN),-fsanitize=$(SAN))
@@ -29,6 +29,8 @@ SCHEMAS  := $(sort $(wildcard lib/wire/schema/*/*.txt))
 GENERATED := $(BUILD)/gen/wire_gen.c $(BUILD)/gen/wire_test_gen.c
 LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client lib/cli) \
             $(BUILD)/gen/wire_gen.o
+LIBMQD   := $(call objects,src/mqd src/mqd/net src/mqd/api src/mqd/replica src/mqd/cluster \
+            src/mqd/groups src/mqd/ops)
 LIBTEST  := $(call objects,t/lib t/sim)
 TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c)) # one program, by its names
 UNIT     := $(call programs,t/unit)
@@ -44,15 +46,16 @@ all: $(TOOLS)
 
 # Libraries and programs.
 $(BUILD)/libmq.a:     $(LIBMQ)
+$(BUILD)/libmqd.a:    $(LIBMQD)
 $(BUILD)/libtest.a:   $(LIBTEST)
-$(BUILD)/mq-tools:    $(call objects,src) $(BUILD)/libmq.a
+$(BUILD)/mq-tools:    $(call objects,src) $(BUILD)/libmqd.a $(BUILD)/libmq.a
 $(TOOLS):             $(BUILD)/mq-tools
 	@mkdir -p $(@D)
 	@ln -f $< $@ 2>/dev/null || cp -f $< $@
-$(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
+$(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmqd.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a
-$(BENCH): %:          %.o $(BUILD)/libmq.a
+$(BENCH): %:          %.o $(BUILD)/libmqd.a $(BUILD)/libmq.a
 tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH) $(SHIMS)
 fuzzers:              $(FUZZ)
 
