@@ -2,8 +2,8 @@
  * os: the only door to the machine.
  *
  * lib/{base,wire,log,store,client} and the broker make no system call; time,
- * chance, files, locks, watches, timers and work for other threads come
- * through a `struct os`, a table of functions. There are three kinds:
+ * chance, files, locks, watches, timers, streams and work for other threads
+ * come through a `struct os`, a table of functions. There are three kinds:
  *
  *   os_real.h   the machine: libev, POSIX files, a few worker threads
  *   os_sim.h    a simulated one: virtual time, files that keep synced and
@@ -13,7 +13,8 @@
  * Rules
  *  1. Calls return -1 with errno, as POSIX does; EINTR is never seen.
  *  2. File calls are synchronous and may be made on any thread that owns the
- *     file; timers, watches, syncs and work belong to the loop's thread.
+ *     file; streams, timers, watches, syncs and work belong to the loop's
+ *     thread.
  *  3. A completion comes from os_turn, never from inside the call that started
  *     it. Until then the caller keeps the struct it passed where it is.
  *  4. Descriptors are close-on-exec.
@@ -99,6 +100,55 @@ struct os_watch {
 	int os_id;
 };
 
+/* --- streams --- */
+
+/* An address is "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". Listening, an empty
+ * HOST is every interface and port 0 lets the machine choose. */
+#define OS_ADDRESS_MAX 320
+
+/* A piece to be sent: bytes in memory or, with fd >= 0, of a file. It and what
+ * it points to stay where they are until `done`. */
+struct os_send {
+	const void *data;
+	size_t len;
+	int fd;		  /* -1: data */
+	int64_t position; /* in the file */
+	/* 0: the kernel has it all; else errno, and the stream is closing. May be NULL. */
+	void (*done)(struct os_send *o, int why);
+	void *ctx;
+	struct os_send *os_next;
+	size_t os_at;
+};
+
+/* A connection: the caller's memory, from os_connect or `accepted` until
+ * `closed`. Zero it and set the callbacks; all come from os_turn. */
+struct os_stream {
+	/* A connect succeeded. Not called for accepted ones. */
+	void (*opened)(struct os_stream *s);
+	/* Where the next bytes shall go, and how many at most; 0: reading pauses
+	 * until os_stream_read. It may be asked again though nothing came. */
+	size_t (*room)(struct os_stream *s, void **to);
+	/* So many came, at the place that room gave. */
+	void (*bytes)(struct os_stream *s, size_t len);
+	/* The last callback; the memory is the caller's again. 0: the peer's
+	 * orderly end, or our os_stream_close; else errno. Every unfinished
+	 * os_send has had its done before. */
+	void (*closed)(struct os_stream *s, int why);
+	void *ctx;
+	char peer[OS_ADDRESS_MAX]; /* "127.0.0.1:51034"; "unix:" for an unnamed one */
+	size_t unsent;		   /* bytes given to os_stream_send that the kernel has not taken */
+	void *os_impl;
+};
+
+struct os_listener {
+	/* A connection came: the stream to use for it, callbacks set, or NULL to
+	 * turn it away. */
+	struct os_stream *(*accepted)(struct os_listener *l, const char *peer);
+	void *ctx;
+	char address[OS_ADDRESS_MAX]; /* out: where it listens, with the real port */
+	void *os_impl;
+};
+
 struct os_ops {
 	/* Files. Offsets and sizes in bytes. */
 	int (*open)(struct os *os, const char *path, int flags);
@@ -108,6 +158,7 @@ struct os_ops {
 	    int64_t offset);
 	int (*truncate)(struct os *os, int fd, int64_t size);
 	int (*sync)(struct os *os, int fd);
+	ssize_t (*read_resident)(struct os *os, int fd, void *data, size_t len, int64_t offset);
 	int (*stat)(struct os *os, int fd, struct os_stat *st);
 	int (*lock)(struct os *os, int fd, enum os_lock_kind kind);
 	/* Names. */
@@ -134,6 +185,13 @@ struct os_ops {
 	void (*sync_start)(struct os *os, struct os_sync *s);
 	int (*watch_start)(struct os *os, struct os_watch *w, const char *path);
 	void (*watch_stop)(struct os *os, struct os_watch *w);
+	/* Streams. `why` is what `closed` will say. */
+	int (*listen)(struct os *os, struct os_listener *l, const char *address);
+	void (*listen_stop)(struct os *os, struct os_listener *l);
+	int (*connect)(struct os *os, struct os_stream *s, const char *address);
+	void (*stream_send)(struct os *os, struct os_stream *s, struct os_send *o);
+	void (*stream_read)(struct os *os, struct os_stream *s);
+	void (*stream_close)(struct os *os, struct os_stream *s, bool drain, int why);
 	/* People. */
 	void (*note)(struct os *os, enum os_level level, const char *text);
 	void (*free)(struct os *os);
@@ -165,6 +223,16 @@ static inline ssize_t
 os_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset)
 {
 	return os->ops->read_at(os, fd, data, len, offset);
+}
+
+/* As os_read_at, but only what the page cache holds and without waiting: -1
+ * with EAGAIN if the first byte is not there, or where the file system cannot
+ * tell. A short count may be the end of what is resident; 0 is the end of the
+ * file. */
+static inline ssize_t
+os_read_resident(struct os *os, int fd, void *data, size_t len, int64_t offset)
+{
+	return os->ops->read_resident(os, fd, data, len, offset);
 }
 
 /* Writes all, or returns -1 with any part of it written. */
@@ -349,6 +417,67 @@ static inline void
 os_watch_stop(struct os *os, struct os_watch *w)
 {
 	os->ops->watch_stop(os, w);
+}
+
+/* --- streams ------------------------------------------------------------- */
+
+/* Listens. A HOST that is a name is looked up here and now (for a daemon's
+ * start), IPv4 first, as Java does. -1 with errno: EINVAL (not an address),
+ * EADDRINUSE (of a unix path: only if something answers there or it is no
+ * socket; a dead socket file is replaced), EADDRNOTAVAIL, EHOSTUNREACH (the name
+ * is unknown), ENAMETOOLONG (the address is longer than OS_ADDRESS_MAX - 1)...
+ * When descriptors run out (EMFILE, ENFILE) one connection is turned away,
+ * accepting pauses and goes on when a stream is closed, at most 100 ms later;
+ * noted once for each listener. */
+static inline int
+os_listen(struct os *os, struct os_listener *l, const char *address)
+{
+	return os->ops->listen(os, l, address);
+}
+
+/* No more `accepted` after this; connections live on. Removes a unix path if it
+ * is still ours. Fine if it does not listen. */
+static inline void
+os_listen_stop(struct os *os, struct os_listener *l)
+{
+	os->ops->listen_stop(os, l);
+}
+
+/* Begins to connect. Names are resolved off the loop; their addresses are tried
+ * in turn. -1 with errno only for what is no address (EINVAL) or ENOMEM; else
+ * `opened` or `closed` comes from os_turn: closed with EHOSTUNREACH for a name
+ * that does not resolve. There is no time limit but the kernel's. What is sent
+ * before `opened` goes out after it. */
+static inline int
+os_connect(struct os *os, struct os_stream *s, const char *address)
+{
+	return os->ops->connect(os, s, address);
+}
+
+/* Queues a piece. What is queued in one turn leaves together at its end, what is
+ * queued between turns before the next one waits. The order is kept, also that
+ * of the `done`s. After os_stream_close, or `closed`: done comes with ECANCELED. */
+static inline void
+os_stream_send(struct os *os, struct os_stream *s, struct os_send *o)
+{
+	os->ops->stream_send(os, s, o);
+}
+
+/* Reads on after `room` said 0. A stream that is paused learns of its peer's end
+ * only when it reads on or sends. */
+static inline void
+os_stream_read(struct os *os, struct os_stream *s)
+{
+	os->ops->stream_read(os, s);
+}
+
+/* Closes: no more room and bytes. What is queued is dropped, or with `drain` sent
+ * first, without a time limit: whoever wants one arms a timer and closes again
+ * without. `closed` comes from os_turn. Fine if it is closed. */
+static inline void
+os_stream_close(struct os *os, struct os_stream *s, bool drain)
+{
+	os->ops->stream_close(os, s, drain, 0);
 }
 
 /* --- people -------------------------------------------------------------- */

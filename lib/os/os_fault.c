@@ -27,7 +27,8 @@ struct fault_os {
 
 static const char *const call_names[FAULT_CALL_KINDS] = {"open", "open (create)", "close",
     "close (written)", "read_at", "write_at", "truncate", "sync", "stat", "lock", "rename",
-    "remove", "mkdir", "rmdir", "list", "sync_dir", "space", "boot_id", "watch_start"};
+    "remove", "mkdir", "rmdir", "list", "sync_dir", "space", "boot_id", "watch_start",
+    "read_resident", "listen", "connect", "send"};
 
 /* What becomes of a call. */
 enum verdict { PASS, PART, PASS_THEN_DIE, PART_THEN_DIE, FAILED, DEAD };
@@ -254,6 +255,18 @@ fault_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset)
 	if (!is_made(v))
 		return -1;
 	ssize_t n = os_read_at(f->inner, fd, data, len, offset);
+	return v == PASS ? n : leave(f, v, -1);
+}
+
+static ssize_t
+fault_read_resident(struct os *os, int fd, void *data, size_t len, int64_t offset)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_RESIDENT);
+
+	if (!is_made(v))
+		return -1;
+	ssize_t n = os_read_resident(f->inner, fd, data, len, offset);
 	return v == PASS ? n : leave(f, v, -1);
 }
 
@@ -526,6 +539,74 @@ fault_watch_stop(struct os *os, struct os_watch *w)
 	os_watch_stop(fault_of(os)->inner, w);
 }
 
+/* --- streams -------------------------------------------------------------- */
+
+static int
+fault_listen(struct os *os, struct os_listener *l, const char *address)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_LISTEN);
+
+	return is_made(v) ? leave(f, v, os_listen(f->inner, l, address)) : -1;
+}
+
+static void
+fault_listen_stop(struct os *os, struct os_listener *l)
+{
+	struct fault_os *f = fault_of(os);
+
+	if (!is_dead(f))
+		os_listen_stop(f->inner, l);
+}
+
+static int
+fault_connect(struct os *os, struct os_stream *s, const char *address)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_CONNECT);
+	int why = errno;
+
+	if (v == DEAD)
+		return -1;
+	int r = os_connect(f->inner, s, address);
+	if (r == 0 && !is_made(v))
+		f->inner->ops->stream_close(f->inner, s, false, why);
+	return leave(f, v == PASS_THEN_DIE ? v : PASS, r);
+}
+
+static void
+fault_stream_send(struct os *os, struct os_stream *s, struct os_send *o)
+{
+	struct fault_os *f = fault_of(os);
+	enum verdict v = gate(f, FAULT_SEND);
+	int why = errno;
+
+	if (v == DEAD)
+		return;
+	os_stream_send(f->inner, s, o);
+	if (!is_made(v))
+		f->inner->ops->stream_close(f->inner, s, false, why);
+	leave(f, v == PASS_THEN_DIE ? v : PASS, 0);
+}
+
+static void
+fault_stream_read(struct os *os, struct os_stream *s)
+{
+	struct fault_os *f = fault_of(os);
+
+	if (!is_dead(f))
+		os_stream_read(f->inner, s);
+}
+
+static void
+fault_stream_close(struct os *os, struct os_stream *s, bool drain, int why)
+{
+	struct fault_os *f = fault_of(os);
+
+	if (!is_dead(f))
+		f->inner->ops->stream_close(f->inner, s, drain, why);
+}
+
 static void
 fault_note(struct os *os, enum os_level level, const char *text)
 {
@@ -551,6 +632,7 @@ static const struct os_ops fault_ops = {
     .open = fault_open,
     .close = fault_close,
     .read_at = fault_read_at,
+    .read_resident = fault_read_resident,
     .write_at = fault_write_at,
     .truncate = fault_truncate,
     .sync = fault_sync,
@@ -576,6 +658,12 @@ static const struct os_ops fault_ops = {
     .sync_start = fault_sync_start,
     .watch_start = fault_watch_start,
     .watch_stop = fault_watch_stop,
+    .listen = fault_listen,
+    .listen_stop = fault_listen_stop,
+    .connect = fault_connect,
+    .stream_send = fault_stream_send,
+    .stream_read = fault_stream_read,
+    .stream_close = fault_stream_close,
     .note = fault_note,
     .free = fault_free,
 };

@@ -15,7 +15,8 @@
  * After a sync that failed by plan, later syncs of that descriptor say 0 and
  * do nothing, which is what Linux does: whoever tries again is told a lie.
  *
- * Clocks, chance, sleep, timers, notes and turns are not counted. The syncs of
+ * Clocks, chance, sleep, timers, notes, turns, and of the streams what is not
+ * named below are not counted. The syncs of
  * a set count one by one, at the time they are done.
  */
 #ifndef OS_OS_FAULT_H
@@ -44,9 +45,13 @@ enum fault_call {
 	FAULT_SPACE = 1 << 16,
 	FAULT_BOOT_ID = 1 << 17,
 	FAULT_WATCH = 1 << 18,
+	FAULT_RESIDENT = 1 << 19, /* read_resident */
+	FAULT_LISTEN = 1 << 20,
+	FAULT_CONNECT = 1 << 21, /* what fails comes as `closed` */
+	FAULT_SEND = 1 << 22,	 /* likewise, and it ends the stream */
 };
 
-#define FAULT_CALL_KINDS 19
+#define FAULT_CALL_KINDS 23
 #define FAULT_ALL ((1u << FAULT_CALL_KINDS) - 1)
 /* Calls that change something, or make it durable. */
 #define FAULT_WRITES                                                                               \

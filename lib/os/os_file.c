@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -83,6 +84,22 @@ os_file_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset)
 		got += (size_t)n;
 	}
 	return (ssize_t)got;
+}
+
+ssize_t
+os_file_read_resident(struct os *os, int fd, void *data, size_t len, int64_t offset)
+{
+	struct iovec iov = {.iov_base = data, .iov_len = len};
+	ssize_t n;
+
+	(void)os;
+	do
+		n = preadv2(fd, &iov, 1, offset, RWF_NOWAIT);
+	while (n == -1 && errno == EINTR);
+	/* Where the file system knows no RWF_NOWAIT, a plain read might wait. */
+	if (n == -1 && errno == EOPNOTSUPP)
+		errno = EAGAIN;
+	return n;
 }
 
 /* pwritev without EINTR and without a silent nothing. */

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "os/os_real_impl.h"
+#include "os/os_stream_impl.h"
 #include "os/os_timers.h"
 
 /* libev may wake a few microseconds before our clock agrees. */
@@ -132,7 +132,7 @@ wait_s(struct os_real *r, int timeout_ms)
 {
 	double wait = timeout_ms < 0 ? -1. : timeout_ms / 1e3;
 
-	if (os_work_is_done(r) || atomic_load(&r->woken))
+	if (os_work_is_done(r) || os_stream_is_due(r) || atomic_load(&r->woken))
 		return 0.;
 	if (r->timers != NULL) {
 		double due = (double)(r->timers->os_due_ns - os_mono_ns(&r->os)) / 1e9;
@@ -173,9 +173,11 @@ int
 os_loop_turn(struct os *os, int timeout_ms)
 {
 	struct os_real *r = os_real_of(os);
-	double wait = wait_s(r, timeout_ms);
+	double wait;
 
-	r->ran = 0;
+	/* What was sent between turns leaves before this one waits. */
+	r->ran = os_stream_settle(r);
+	wait = wait_s(r, r->ran > 0 ? 0 : timeout_ms);
 	if (wait != 0. && os_loop_need(r) == -1)
 		nap(NULL, 0, wait);
 	/* Between the look at `woken` above and the making of the loop a signal
@@ -186,7 +188,9 @@ os_loop_turn(struct os *os, int timeout_ms)
 		poll_once(r, wait);
 	atomic_store(&r->woken, false);
 	r->ran += os_work_finish(r);
+	lookups_finish(r);
 	r->ran += fire_due(r);
+	r->ran += os_stream_settle(r);
 	return r->ran;
 }
 

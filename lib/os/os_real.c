@@ -89,6 +89,7 @@ real_free(struct os *os)
 	struct os_real *r = os_real_of(os);
 
 	os_work_release(r);
+	os_stream_release(r);
 	os_watch_release(r);
 	os_loop_release(r);
 	free(r);
@@ -101,6 +102,7 @@ static const struct os_ops real_ops = {
     .write_at = os_file_write_at,
     .truncate = os_file_truncate,
     .sync = os_file_sync,
+    .read_resident = os_file_read_resident,
     .stat = os_file_stat,
     .lock = os_file_lock,
     .stat_path = os_file_stat_path,
@@ -123,6 +125,12 @@ static const struct os_ops real_ops = {
     .sync_start = os_work_sync,
     .watch_start = os_watch_add,
     .watch_stop = os_watch_drop,
+    .listen = os_stream_begin_listen,
+    .listen_stop = os_stream_end_listen,
+    .connect = os_stream_begin,
+    .stream_send = os_stream_queue,
+    .stream_read = os_stream_resume,
+    .stream_close = os_stream_end,
     .note = real_note,
     .free = real_free,
 };
@@ -139,6 +147,7 @@ os_real_new(struct err *err)
 	r->os.ops = &real_ops;
 	r->inotify_fd = -1;
 	os_work_init(r);
+	os_stream_init(r);
 	return &r->os;
 }
 

@@ -4,6 +4,7 @@
 #ifndef OS_OS_REAL_IMPL_H
 #define OS_OS_REAL_IMPL_H
 
+#include <bsd/sys/queue.h>
 #include <ev.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +19,9 @@ struct os_worker {
 	struct os_real *real;
 	bool started, stopping;
 };
+
+TAILQ_HEAD(os_conn_list, os_conn);
+TAILQ_HEAD(os_door_list, os_door);
 
 struct os_real {
 	struct os os;
@@ -40,6 +44,13 @@ struct os_real {
 	struct os_watch *watches;
 	struct os_watch *watch_cursor; /* where a walk that calls back goes on */
 
+	/* Streams. Those that have something to send or to say are due. */
+	struct os_conn_list conns, due;
+	struct os_door_list doors;
+	int spare_fd; /* given up for a moment to turn one away; -1: none */
+	struct os_send *canceled, **canceled_tail; /* their streams are gone */
+	struct os_resolver *resolver;		   /* NULL until the first name */
+
 	/* Work. The last worker is the one that syncs. */
 	struct os_worker workers[OS_REAL_WORKERS + 1];
 	pthread_mutex_t done_mutex; /* guards the list of finished jobs */
@@ -59,6 +70,7 @@ ssize_t os_file_read_at(struct os *os, int fd, void *data, size_t len, int64_t o
 int os_file_write_at(struct os *os, int fd, const struct iovec *iov, int iov_count, int64_t offset);
 int os_file_truncate(struct os *os, int fd, int64_t size);
 int os_file_sync(struct os *os, int fd);
+ssize_t os_file_read_resident(struct os *os, int fd, void *data, size_t len, int64_t offset);
 int os_file_stat(struct os *os, int fd, struct os_stat *st);
 int os_file_stat_path(struct os *os, const char *path, struct os_stat *st);
 int os_file_rename(struct os *os, const char *from, const char *to);
@@ -83,6 +95,19 @@ int os_loop_need(struct os_real *r);
 int os_watch_add(struct os *os, struct os_watch *w, const char *path);
 void os_watch_drop(struct os *os, struct os_watch *w);
 void os_watch_release(struct os_real *r);
+
+/* os_stream.c, os_connect.c, os_listen.c */
+int os_stream_begin_listen(struct os *os, struct os_listener *l, const char *address);
+void os_stream_end_listen(struct os *os, struct os_listener *l);
+int os_stream_begin(struct os *os, struct os_stream *s, const char *address);
+void os_stream_queue(struct os *os, struct os_stream *s, struct os_send *o);
+void os_stream_resume(struct os *os, struct os_stream *s);
+void os_stream_end(struct os *os, struct os_stream *s, bool drain, int why);
+void os_stream_init(struct os_real *r);
+void os_stream_release(struct os_real *r);
+/* Sends and closes what is due; returns the completions run. */
+int os_stream_settle(struct os_real *r);
+bool os_stream_is_due(const struct os_real *r);
 
 /* os_work.c */
 void os_work_start(struct os *os, unsigned worker, struct os_job *job);

@@ -151,6 +151,21 @@ sim_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset)
 	return (ssize_t)content_read(&i->now, data, len, offset);
 }
 
+/* The page cache's part of a read ends at a page. */
+static ssize_t
+sim_read_resident(struct os *os, int fd, void *data, size_t len, int64_t offset)
+{
+	struct sim_os *s = sim_of(os);
+	unsigned cold = s->dead ? 0 : s->disk->settings.cold_percent;
+
+	if (cold > 0 && sim_random_next(&s->random) % 100 < cold)
+		return fail(EAGAIN);
+	size_t page_left = SIM_BLOCK - (size_t)(offset & (SIM_BLOCK - 1));
+	if (cold > 0 && len > page_left && sim_random_next(&s->random) % 100 < cold)
+		len = page_left;
+	return sim_read_at(os, fd, data, len, offset);
+}
+
 /* How far a file may grow now. */
 static int64_t
 size_max(const struct sim_inode *i)
@@ -515,6 +530,7 @@ static const struct os_ops sim_ops = {
     .open = sim_open,
     .close = sim_close,
     .read_at = sim_read_at,
+    .read_resident = sim_read_resident,
     .write_at = sim_write_at,
     .truncate = sim_truncate,
     .sync = sim_sync,

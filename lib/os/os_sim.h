@@ -49,6 +49,7 @@ struct sim_settings {
 			       * the part of a write that fits */
 	int sync_ms;	      /* how long a sync takes */
 	unsigned watches_max; /* a process gets ENOSPC beyond */
+	unsigned cold_percent; /* how often a page is not resident */
 	bool read_only;	      /* EROFS */
 	bool network;	      /* what os_space says */
 	/* Called before a process sleeps, so that a test can let another act. */
