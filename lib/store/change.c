@@ -76,14 +76,17 @@ begin_log(struct change *c, struct err *err)
 
 	batch_builder_init(&bb, CODEC_NONE, 0);
 	if (c->s->image.end_offset == 0) {
-		ret = format_leader_batch(c->s, &bb, err);
+		struct meta_properties m = {
+		    .node_id = c->s->node_id, .directory_id = c->s->directory_id};
+
+		ret = format_leader_batch(&bb, &m, c->now_ms, err);
 		if (ret == 0)
 			ret = commit_batch(c, &bb, 1, err);
 		batch_builder_release(&bb);
 		batch_builder_init(&bb, CODEC_NONE, 0);
 	}
 	if (ret == 0 && image_feature(&c->s->image, "metadata.version") == 0) {
-		ret = format_feature_batch(c->s, &bb, err);
+		ret = format_feature_batch(&bb, c->now_ms, err);
 		if (ret == 0)
 			ret = commit_batch(c, &bb, c->s->image.epoch, err);
 	}

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "store/snapshot.h"
 #include "store/store_impl.h"
 
 #define META_PROPERTIES_MAX 65536
-#define NEW_NODE_ID 1
-
 /* Where the single voter would listen as a controller; whoever starts a daemon
  * on the store tells the log where it does. */
 #define CONTROLLER_LISTENER "CONTROLLER"
@@ -81,6 +80,7 @@ parse_meta(const char *text, const char *path, struct meta_properties *m, struct
 	m->node_id = (int32_t)node;
 	if (!property(text, "cluster.id", value, sizeof(value)))
 		return err_set(err, ERR_CORRUPT, "%s: no cluster.id", path);
+	snprintf(m->cluster_id_text, sizeof(m->cluster_id_text), "%s", value);
 	/* Kafka takes any text for a cluster id; only a uuid's can be shown as one. */
 	if (uuid_parse(&m->cluster_id, value, strlen(value)) == -1)
 		m->cluster_id = uuid_zero;
@@ -166,31 +166,34 @@ add_features(struct batch_builder *bb, int64_t now, struct err *err)
 }
 
 int
-format_leader_batch(const struct store *s, struct batch_builder *bb, struct err *err)
+format_leader_change(struct batch_builder *bb, int32_t node_id, int64_t now, struct err *err)
 {
-	struct meta_properties m = {
-	    .directory_id = s->directory_id, .cluster_id = s->cluster_id, .node_id = s->node_id};
-	struct leader_change_message_voter self = {.voter_id = s->node_id};
+	struct leader_change_message_voter self = {.voter_id = node_id};
 	struct leader_change_message r;
-	int64_t now = os_wall_ms(s->os);
 
 	wire_init(&wire_leader_change_message, &r);
-	r.leader_id = s->node_id;
+	r.leader_id = node_id;
 	r.voters.items = r.granting_voters.items = &self;
 	r.voters.count = r.granting_voters.count = 1;
-	if (records_add_control(
-	        bb, CONTROL_LEADER_CHANGE, &wire_leader_change_message, &r, now, err) == -1)
-		return -1;
-	return add_voters(bb, &m, now, err);
+	return records_add_control(
+	    bb, CONTROL_LEADER_CHANGE, &wire_leader_change_message, &r, now, err);
 }
 
 int
-format_feature_batch(const struct store *s, struct batch_builder *bb, struct err *err)
+format_leader_batch(
+    struct batch_builder *bb, const struct meta_properties *m, int64_t now, struct err *err)
+{
+	if (format_leader_change(bb, m->node_id, now, err) == -1)
+		return -1;
+	return add_voters(bb, m, now, err);
+}
+
+int
+format_feature_batch(struct batch_builder *bb, int64_t now, struct err *err)
 {
 	struct begin_transaction_record begin;
 	struct end_transaction_record end;
 	struct config_record config;
-	int64_t now = os_wall_ms(s->os);
 
 	wire_init(&wire_begin_transaction_record, &begin);
 	begin.name = wire_str_of("Bootstrap records");
@@ -211,59 +214,16 @@ format_feature_batch(const struct store *s, struct batch_builder *bb, struct err
 
 /* --- checkpoint files --------------------------------------------------------------- */
 
-/* Seals the batch at `*offset` and appends it to the file's bytes. */
-static int
-put_batch(struct buf *file, struct batch_builder *bb, int64_t *offset, struct err *err)
-{
-	struct batch b;
-
-	if (batch_builder_finish(bb, &b, err) == -1)
-		return -1;
-	buf_put(file, b.bytes, (size_t)b.size);
-	if (file->failed)
-		return err_nomem(err);
-	batch_set_base_offset(file->data + file->len - (size_t)b.size, *offset);
-	batch_set_leader_epoch(file->data + file->len - (size_t)b.size, 0);
-	*offset += b.last_offset_delta + 1;
-	batch_builder_reset(bb);
-	bb->head.attributes = 0;
-	return 0;
-}
-
-static int
-add_snapshot_header(struct batch_builder *bb, int64_t last_ms, int64_t now, struct err *err)
-{
-	struct snapshot_header_record r;
-
-	wire_init(&wire_snapshot_header_record, &r);
-	r.last_contained_log_timestamp = last_ms;
-	return records_add_control(
-	    bb, CONTROL_SNAPSHOT_HEADER, &wire_snapshot_header_record, &r, now, err);
-}
-
-static int
-put_snapshot_footer(struct buf *file, struct batch_builder *bb, int64_t *offset, int64_t now,
-    struct err *err)
-{
-	struct snapshot_footer_record r;
-
-	wire_init(&wire_snapshot_footer_record, &r);
-	if (records_add_control(
-	        bb, CONTROL_SNAPSHOT_FOOTER, &wire_snapshot_footer_record, &r, now, err) == -1)
-		return -1;
-	return put_batch(file, bb, offset, err);
-}
-
 /* bootstrap.checkpoint: header; features; footer. */
 static int
 bootstrap_bytes(struct buf *file, struct batch_builder *bb, int64_t now, struct err *err)
 {
 	int64_t offset = 0;
 
-	if (add_snapshot_header(bb, 0, now, err) == -1 || put_batch(file, bb, &offset, err) == -1 ||
-	    add_features(bb, now, err) == -1 || put_batch(file, bb, &offset, err) == -1)
+	if (snapshot_add_header(bb, 0, now, err) == -1 || snapshot_put_batch(file, bb, &offset, 0, err) == -1 ||
+	    add_features(bb, now, err) == -1 || snapshot_put_batch(file, bb, &offset, 0, err) == -1)
 		return -1;
-	return put_snapshot_footer(file, bb, &offset, now, err);
+	return snapshot_put_footer(file, bb, &offset, 0, now, err);
 }
 
 /* 0-0.checkpoint: header, kraft.version, voters; footer. */
@@ -273,10 +233,10 @@ voters_bytes(struct buf *file, struct batch_builder *bb, const struct meta_prope
 {
 	int64_t offset = 0;
 
-	if (add_snapshot_header(bb, now, now, err) == -1 || add_voters(bb, m, now, err) == -1 ||
-	    put_batch(file, bb, &offset, err) == -1)
+	if (snapshot_add_header(bb, now, now, err) == -1 || add_voters(bb, m, now, err) == -1 ||
+	    snapshot_put_batch(file, bb, &offset, 0, err) == -1)
 		return -1;
-	return put_snapshot_footer(file, bb, &offset, now, err);
+	return snapshot_put_footer(file, bb, &offset, 0, now, err);
 }
 
 static int
@@ -370,7 +330,7 @@ is_foreign(void *ctx, const char *name)
 {
 	char *foreign = ctx;
 
-	if (strcmp(name, ".lock") == 0 || strcmp(name, "lost+found") == 0 ||
+	if (strcmp(name, ".lock") == 0 || strcmp(name, "mqd.starting") == 0 || strcmp(name, "lost+found") == 0 ||
 	    strcmp(name, METADATA_TOPIC "-0") == 0 || strcmp(name, "bootstrap.checkpoint") == 0 ||
 	    strcmp(name, "bootstrap.checkpoint.tmp") == 0 ||
 	    strcmp(name, "meta.properties.tmp") == 0)
@@ -422,7 +382,7 @@ draw(struct os *os, struct uuid *id)
 
 /* With the lock held. meta.properties comes last: with it there is a store. */
 static int
-format_locked(struct os *os, const char *dir, struct err *err)
+format_locked(struct os *os, const char *dir, int32_t node_id, struct err *err)
 {
 	char path[STORE_PATH_MAX];
 	struct meta_properties m;
@@ -436,14 +396,14 @@ format_locked(struct os *os, const char *dir, struct err *err)
 		return cannot_make(path, err);
 	draw(os, &m.cluster_id);
 	draw(os, &m.directory_id);
-	m.node_id = NEW_NODE_ID;
+	m.node_id = node_id;
 	if (write_checkpoints(os, dir, &m, err) == -1)
 		return -1;
 	return write_meta(os, dir, &m, err);
 }
 
 int
-store_format(struct os *os, const char *dir, struct err *err)
+store_format(struct os *os, const char *dir, int32_t node_id, struct err *err)
 {
 	char path[STORE_PATH_MAX];
 	struct meta_properties m;
@@ -465,7 +425,7 @@ store_format(struct os *os, const char *dir, struct err *err)
 		return cannot_make(path, err);
 	while ((ret = os_lock(os, fd, OS_LOCK_EXCLUSIVE)) == -1 && errno == EAGAIN && tries++ < 5000)
 		os_sleep_ms(os, 2);
-	ret = ret == 0 ? format_locked(os, dir, err) : err_sys(err, errno, "%s: lock", path);
+	ret = ret == 0 ? format_locked(os, dir, node_id, err) : err_sys(err, errno, "%s: lock", path);
 	os_close(os, fd);
 	return ret;
 }

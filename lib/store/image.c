@@ -22,7 +22,11 @@ image_init(struct image *im)
 	map_init(&im->topic_ids);
 	map_init(&im->configs);
 	map_init(&im->features);
+	map_init(&im->brokers);
+	map_init(&im->others);
+	buf_init(&im->voters_value);
 	buf_init(&im->pending);
+	im->last_timestamp = -1;
 }
 
 struct config_node {
@@ -68,8 +72,15 @@ static void
 topic_free(struct image_topic *t)
 {
 	for (int32_t i = 0; i < t->partition_count; i++) {
-		free(t->partitions[i].replicas);
-		free(t->partitions[i].isr);
+		struct image_partition *p = &t->partitions[i];
+
+		free(p->replicas);
+		free(p->isr);
+		free(p->elr.ids);
+		free(p->last_elr.ids);
+		free(p->adding.ids);
+		free(p->removing.ids);
+		free(p->directories);
 	}
 	free(t->partitions);
 	configs_release(&t->configs);
@@ -90,6 +101,8 @@ image_release(struct image *im)
 	map_release(&im->topic_ids);
 	map_release(&im->configs);
 	map_release(&im->features);
+	image_brokers_release(im);
+	buf_release(&im->voters_value);
 	buf_release(&im->pending);
 	free(im->voters);
 	memset(im, 0, sizeof(*im));
@@ -252,6 +265,42 @@ image_ids_set(
 	*list = copy;
 	*count = n;
 	return 0;
+}
+
+int
+image_ids_copy(struct image_ids *ids, const int32_t *from, int32_t from_count, struct err *err)
+{
+	if (from_count > 0)
+		return image_ids_set(&ids->ids, &ids->count, from, from_count, err);
+	free(ids->ids);
+	*ids = (struct image_ids){0};
+	return 0;
+}
+
+int
+image_directories_set(struct image_partition *p, const struct uuid *from, int32_t from_count,
+    struct err *err)
+{
+	struct uuid *copy = NULL;
+
+	if (from_count > 0) {
+		copy = malloc((size_t)from_count * sizeof(*copy));
+		if (copy == NULL)
+			return err_nomem(err);
+		memcpy(copy, from, (size_t)from_count * sizeof(*copy));
+	}
+	free(p->directories);
+	p->directories = copy;
+	p->directory_count = copy != NULL ? (size_t)from_count : 0;
+	return 0;
+}
+
+int
+image_touched(struct image *im, const struct image_topic *topic, struct err *err)
+{
+	if (im->watcher.touched == NULL)
+		return 0;
+	return im->watcher.touched(im->watcher.ctx, topic, err);
 }
 
 /* --- configs --------------------------------------------------------------- */

@@ -17,7 +17,9 @@ apply_topic(struct image *im, const void *data, struct err *err)
 {
 	const struct topic_record *r = data;
 
-	return image_topic_add(im, r->name.data, (size_t)r->name.len, &r->topic_id, err);
+	if (image_topic_add(im, r->name.data, (size_t)r->name.len, &r->topic_id, err) == -1)
+		return -1;
+	return image_touched(im, image_topic_by_id(im, &r->topic_id), err);
 }
 
 static int
@@ -26,10 +28,16 @@ apply_remove_topic(struct image *im, const void *data, struct err *err)
 	const struct remove_topic_record *r = data;
 	struct image_topic *t = image_topic_wanted(im, &r->topic_id, err);
 
-	if (t == NULL)
+	if (t == NULL || image_touched(im, t, err) == -1)
 		return -1;
 	image_topic_remove(im, t);
 	return 0;
+}
+
+static int
+ids_copy(struct image_ids *ids, const struct wire_int32s *from, struct err *err)
+{
+	return image_ids_copy(ids, from->items, from->count, err);
 }
 
 static int
@@ -44,10 +52,40 @@ apply_partition(struct image *im, const void *data, struct err *err)
 	p->leader = r->leader;
 	p->leader_epoch = r->leader_epoch;
 	p->partition_epoch = r->partition_epoch;
-	if (image_ids_set(&p->isr, &p->isr_count, r->isr.items, r->isr.count, err) == -1)
+	p->recovering = r->leader_recovery_state != 0;
+	if (image_ids_set(&p->isr, &p->isr_count, r->isr.items, r->isr.count, err) == -1 ||
+	    image_ids_set(
+	        &p->replicas, &p->replica_count, r->replicas.items, r->replicas.count, err) == -1 ||
+	    ids_copy(&p->elr, &r->eligible_leader_replicas, err) == -1 ||
+	    ids_copy(&p->last_elr, &r->last_known_elr, err) == -1 ||
+	    ids_copy(&p->adding, &r->adding_replicas, err) == -1 ||
+	    ids_copy(&p->removing, &r->removing_replicas, err) == -1 ||
+	    image_directories_set(p, r->directories.items, r->directories.count, err) == -1)
 		return -1;
-	return image_ids_set(
-	    &p->replicas, &p->replica_count, r->replicas.items, r->replicas.count, err);
+	return image_touched(im, t, err);
+}
+
+/* Lists that are null have not changed. */
+static int
+ids_change(struct image_ids *ids, const struct wire_int32s *from, struct err *err)
+{
+	return from->count >= 0 ? ids_copy(ids, from, err) : 0;
+}
+
+/* What of a change concerns neither who leads nor who is in sync. */
+static int
+change_rest(struct image_partition *p, const struct partition_change_record *r, struct err *err)
+{
+	if (r->leader_recovery_state >= 0)
+		p->recovering = r->leader_recovery_state != 0;
+	if (ids_change(&p->elr, &r->eligible_leader_replicas, err) == -1 ||
+	    ids_change(&p->last_elr, &r->last_known_elr, err) == -1 ||
+	    ids_change(&p->adding, &r->adding_replicas, err) == -1 ||
+	    ids_change(&p->removing, &r->removing_replicas, err) == -1)
+		return -1;
+	if (r->directories.count < 0)
+		return 0;
+	return image_directories_set(p, r->directories.items, r->directories.count, err);
 }
 
 /* Absent fields have not changed. A new leader or a removed replica raises the
@@ -73,11 +111,35 @@ apply_partition_change(struct image *im, const void *data, struct err *err)
 	    image_ids_set(&p->replicas, &p->replica_count, r->replicas.items, r->replicas.count,
 	        err) == -1)
 		return -1;
+	if (change_rest(p, r, err) == -1)
+		return -1;
 	if (r->leader != -2) {
 		p->leader = r->leader;
 		p->leader_epoch++;
 	}
 	p->partition_epoch++;
+	return image_touched(im, t, err);
+}
+
+/* Of one topic, or of all (KIP-966). */
+static int
+apply_clear_elr(struct image *im, const void *data, struct err *err)
+{
+	const struct clear_elr_record *r = data;
+
+	for (struct map_entry *e = NULL; (e = map_next(&im->topics, e)) != NULL;) {
+		struct image_topic *t = e->value;
+
+		if (r->topic_name.len > 0 && (e->key_len != (size_t)r->topic_name.len ||
+		                                 memcmp(e->key, r->topic_name.data, e->key_len) != 0))
+			continue;
+		for (int32_t i = 0; i < t->partition_count; i++)
+			if (image_ids_copy(&t->partitions[i].elr, NULL, 0, err) == -1 ||
+			    image_ids_copy(&t->partitions[i].last_elr, NULL, 0, err) == -1)
+				return -1;
+		if (image_touched(im, t, err) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -85,8 +147,13 @@ static int
 apply_config(struct image *im, const void *data, struct err *err)
 {
 	const struct config_record *r = data;
+	const struct image_topic *t = NULL;
 
-	return image_config_set(im, r->resource_type, r->resource_name, r->name, r->value, err);
+	if (image_config_set(im, r->resource_type, r->resource_name, r->name, r->value, err) == -1)
+		return -1;
+	if (r->resource_type == RESOURCE_TOPIC)
+		t = map_get(&im->topics, r->resource_name.data, (size_t)r->resource_name.len);
+	return image_touched(im, t, err);
 }
 
 static int
@@ -94,7 +161,9 @@ apply_feature(struct image *im, const void *data, struct err *err)
 {
 	const struct feature_level_record *r = data;
 
-	return image_feature_set(im, r->name.data, (size_t)r->name.len, r->feature_level, err);
+	if (image_feature_set(im, r->name.data, (size_t)r->name.len, r->feature_level, err) == -1)
+		return -1;
+	return image_touched(im, NULL, err);
 }
 
 static int
@@ -107,15 +176,50 @@ apply_producer_ids(struct image *im, const void *data, struct err *err)
 	return 0;
 }
 
+static int
+apply_unregister_broker(struct image *im, const void *data, struct err *err)
+{
+	(void)err;
+	image_broker_remove(im, ((const struct unregister_broker_record *)data)->broker_id);
+	return 0;
+}
+
+static int
+apply_fence_broker(struct image *im, const void *data, struct err *err)
+{
+	(void)err;
+	image_broker_fence(im, ((const struct fence_broker_record *)data)->id, true);
+	return 0;
+}
+
+static int
+apply_unfence_broker(struct image *im, const void *data, struct err *err)
+{
+	(void)err;
+	image_broker_fence(im, ((const struct unfence_broker_record *)data)->id, false);
+	return 0;
+}
+
+static int
+apply_broker_change(struct image *im, const void *data, struct err *err)
+{
+	return image_broker_change(im, data, err);
+}
+
 /* By record type. A known record that is not here does not concern the image. */
 static int (*const apply_table[])(struct image *im, const void *data, struct err *err) = {
+	[UNREGISTER_BROKER_RECORD] = apply_unregister_broker,
 	[TOPIC_RECORD] = apply_topic,
 	[PARTITION_RECORD] = apply_partition,
 	[CONFIG_RECORD] = apply_config,
 	[PARTITION_CHANGE_RECORD] = apply_partition_change,
+	[FENCE_BROKER_RECORD] = apply_fence_broker,
+	[UNFENCE_BROKER_RECORD] = apply_unfence_broker,
 	[REMOVE_TOPIC_RECORD] = apply_remove_topic,
 	[FEATURE_LEVEL_RECORD] = apply_feature,
 	[PRODUCER_IDS_RECORD] = apply_producer_ids,
+	[BROKER_REGISTRATION_CHANGE_RECORD] = apply_broker_change,
+	[CLEAR_ELR_RECORD] = apply_clear_elr,
 };
 
 /* --- records, transactions, batches ---------------------------------------- */
@@ -124,10 +228,15 @@ static int
 apply_value(struct image *im, struct slice value, struct arena *a, struct err *err)
 {
 	struct wire_message m;
+	int ret;
 
 	arena_reset(a);
 	if (metadata_record_decode(value, a, &m, err) == -1)
 		return -1;
+	if (m.type == REGISTER_BROKER_RECORD)
+		return image_broker_set(im, value, err);
+	if (image_other_apply(im, &m, value, &ret, err))
+		return ret;
 	if ((size_t)m.type >= sizeof(apply_table) / sizeof(apply_table[0]) ||
 	    apply_table[m.type] == NULL)
 		return 0;
@@ -268,8 +377,11 @@ apply_control_record(struct image *im, const struct record *r, struct arena *a, 
 		return -1;
 	if (type == CONTROL_LEADER_CHANGE)
 		return apply_leader_change(im, m.data, err);
-	if (type == CONTROL_KRAFT_VOTERS)
-		return apply_voters(im, m.data, err);
+	if (type == CONTROL_KRAFT_VOTERS) {
+		buf_clear(&im->voters_value);
+		buf_put(&im->voters_value, value.data, value.len);
+		return im->voters_value.failed ? err_nomem(err) : apply_voters(im, m.data, err);
+	}
 	return image_feature_set(im, "kraft.version", strlen("kraft.version"),
 	    ((const struct k_raft_version_record *)m.data)->k_raft_version, err);
 }
@@ -316,5 +428,6 @@ image_apply(struct image *im, const struct batch *b, struct err *err)
 		return -1;
 	im->end_offset = batch_next_offset(b);
 	im->epoch = b->leader_epoch;
+	im->last_timestamp = b->max_timestamp;
 	return 0;
 }

@@ -29,18 +29,35 @@ records_add_metadata(struct batch_builder *bb, const struct wire_schema *s, int 
 }
 
 int
-records_add_control(struct batch_builder *bb, int type, const struct wire_schema *s,
-    const void *msg, int64_t now_ms, struct err *err)
+records_add_value(struct batch_builder *bb, const struct buf *value, int64_t now_ms,
+    struct err *err)
 {
-	struct buf key = BUF_INIT, value = BUF_INIT;
+	return add(bb, NULL, value, now_ms, err);
+}
+
+int
+records_add_control_value(struct batch_builder *bb, int type, const struct buf *value,
+    int64_t now_ms, struct err *err)
+{
+	struct buf key = BUF_INIT;
 	int ret;
 
 	control_key_encode(type, &key);
-	ret = key.failed ? err_nomem(err) : control_value_encode(s, 0, msg, &value, err);
 	bb->head.attributes |= BATCH_CONTROL;
-	if (ret == 0)
-		ret = add(bb, &key, &value, now_ms, err);
+	ret = key.failed ? err_nomem(err) : add(bb, &key, value, now_ms, err);
 	buf_release(&key);
+	return ret;
+}
+
+int
+records_add_control(struct batch_builder *bb, int type, const struct wire_schema *s,
+    const void *msg, int64_t now_ms, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int ret = control_value_encode(s, 0, msg, &value, err);
+
+	if (ret == 0)
+		ret = records_add_control_value(bb, type, &value, now_ms, err);
 	buf_release(&value);
 	return ret;
 }

@@ -7,10 +7,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "store/snapshot.h"
 #include "store/store_impl.h"
-
-/* The largest batch of a snapshot that is read. */
-#define SNAPSHOT_BATCH_MAX BATCH_SIZE_MAX
 
 void
 store_options_default(struct store_options *o)
@@ -61,160 +59,6 @@ store_partition_dir(struct store *s, const char *topic, int32_t partition)
 {
 	snprintf(s->path, sizeof(s->path), "%s/%s-%d", s->dir, topic, partition);
 	return s->path;
-}
-
-/* --- snapshots of the metadata ---------------------------------------------------- */
-
-struct snapshot {
-	int64_t end_offset;
-	int32_t epoch;
-};
-
-struct snapshots {
-	struct snapshot *list;
-	size_t count;
-	bool nomem;
-};
-
-/* %020d-%010d.checkpoint */
-static bool
-snapshot_name(const char *name, struct snapshot *out)
-{
-	char number[21];
-	int64_t end, epoch;
-
-	if (strlen(name) != 42 || name[20] != '-' || strcmp(name + 31, ".checkpoint") != 0)
-		return false;
-	snprintf(number, sizeof(number), "%.20s", name);
-	if (strspn(number, "0123456789") != 20)
-		return false;
-	end = strtoll(number, NULL, 10);
-	snprintf(number, sizeof(number), "%.10s", name + 21);
-	if (strspn(number, "0123456789") != 10)
-		return false;
-	epoch = strtoll(number, NULL, 10);
-	*out = (struct snapshot){.end_offset = end, .epoch = (int32_t)epoch};
-	return epoch <= INT32_MAX;
-}
-
-static int
-take_snapshot_name(void *ctx, const char *name)
-{
-	struct snapshots *all = ctx;
-	struct snapshot one, *grown;
-
-	if (!snapshot_name(name, &one))
-		return 0;
-	grown = realloc(all->list, (all->count + 1) * sizeof(*grown));
-	if (grown == NULL) {
-		all->nomem = true;
-		return 1;
-	}
-	all->list = grown;
-	all->list[all->count++] = one;
-	return 0;
-}
-
-static int
-newest_first(const void *a, const void *b)
-{
-	const struct snapshot *x = a, *y = b;
-
-	return (x->end_offset < y->end_offset) - (x->end_offset > y->end_offset);
-}
-
-/* Applies the batches of an open snapshot; `ended` tells that its footer came. */
-static int
-read_snapshot(struct store *s, int fd, struct buf *bytes, bool *ended, struct err *err)
-{
-	uint8_t head[BATCH_HEADER];
-	int64_t at = 0;
-	struct batch b;
-	ssize_t n;
-
-	while ((n = os_read_at(s->os, fd, head, sizeof(head), at)) == BATCH_HEADER) {
-		uint8_t *to;
-
-		if (batch_view_header(head, sizeof(head), &b) != BATCH_OK ||
-		    b.size > SNAPSHOT_BATCH_MAX)
-			return err_set(err, ERR_CORRUPT, "byte %lld: no batch", (long long)at);
-		buf_clear(bytes);
-		to = buf_extend(bytes, (size_t)b.size);
-		if (to == NULL)
-			return err_nomem(err);
-		if (os_read_at(s->os, fd, to, (size_t)b.size, at) != b.size ||
-		    batch_view(to, (size_t)b.size, &b) != BATCH_OK || batch_check(&b) != BATCH_OK)
-			return err_set(err, ERR_CORRUPT, "byte %lld: bad batch", (long long)at);
-		if (image_apply(&s->image, &b, err) == -1)
-			return -1;
-		*ended = batch_is_control(&b) && b.record_count == 1 && at > 0;
-		at += b.size;
-	}
-	if (n != 0)
-		return err_set(err, ERR_CORRUPT, "byte %lld: no whole batch", (long long)at);
-	return 0;
-}
-
-/* Replaces the image by a snapshot's. */
-static int
-load_snapshot(struct store *s, const struct snapshot *snap, struct err *err)
-{
-	char name[96], path[STORE_PATH_MAX];
-	struct buf bytes = BUF_INIT;
-	bool ended = false;
-	int fd, ret;
-
-	snprintf(name, sizeof(name), METADATA_TOPIC "-0/%020lld-%010d.checkpoint",
-	    (long long)snap->end_offset, snap->epoch);
-	if (store_path(s, path, name, err) == -1)
-		return -1;
-	image_release(&s->image);
-	image_init(&s->image);
-	fd = os_open(s->os, path, OS_READ);
-	if (fd == -1)
-		return err_sys(err, errno, "%s: open", path);
-	ret = read_snapshot(s, fd, &bytes, &ended, err);
-	os_close(s->os, fd);
-	buf_release(&bytes);
-	if (ret == 0 && !ended)
-		ret = err_set(err, ERR_CORRUPT, "no footer");
-	if (ret == -1)
-		return err_prefix(err, "%s", path);
-	/* Its records have offsets of their own. */
-	s->image.end_offset = snap->end_offset;
-	s->image.epoch = snap->epoch;
-	return 0;
-}
-
-/* The newest snapshot that is sound, or none. */
-static int
-load_snapshots(struct store *s, struct err *err)
-{
-	struct snapshots all = {0};
-	char path[STORE_PATH_MAX];
-	int ret;
-
-	if (store_path(s, path, METADATA_TOPIC "-0", err) == -1)
-		return -1;
-	ret = os_list(s->os, path, take_snapshot_name, &all);
-	if (ret == -1)
-		ret = err_sys(err, errno, "%s: list", path);
-	else if (all.nomem)
-		ret = err_nomem(err);
-	if (ret == 0 && all.count > 0)
-		qsort(all.list, all.count, sizeof(*all.list), newest_first);
-	for (size_t i = 0; ret == 0 && i < all.count; i++) {
-		if (load_snapshot(s, &all.list[i], err) == 0)
-			break;
-		if (err->code != ERR_CORRUPT)
-			ret = -1;
-		else
-			os_note(s->os, OS_WARN, "%s: passed over", err->text);
-		image_release(&s->image);
-		image_init(&s->image);
-	}
-	free(all.list);
-	return ret;
 }
 
 /* --- the metadata log --------------------------------------------------------------- */
@@ -273,7 +117,8 @@ load_metadata(struct store *s, struct err *err)
 {
 	char path[STORE_PATH_MAX];
 
-	if (load_snapshots(s, err) == -1 || store_path(s, path, METADATA_TOPIC "-0", err) == -1)
+	if (store_path(s, path, METADATA_TOPIC "-0", err) == -1 ||
+	    snapshot_load_newest(s->os, path, &s->image, err) == -1)
 		return -1;
 	s->snapshot_end = s->image.end_offset;
 	s->metadata = reader_open(s->os, path, s->image.end_offset, err);
@@ -316,7 +161,7 @@ read_meta(struct store *s, struct err *err)
 	int ret = meta_properties_read(s->os, s->dir, &m, err);
 
 	if (ret == -1 && err->code == ERR_NOT_FOUND && s->options.create && !s->options.read_only) {
-		if (store_format(s->os, s->dir, err) == -1)
+		if (store_format(s->os, s->dir, STORE_NODE_ID, err) == -1)
 			return -1;
 		ret = meta_properties_read(s->os, s->dir, &m, err);
 	}

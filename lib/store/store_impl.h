@@ -110,7 +110,11 @@ int store_read_metadata(struct store *s, struct err *err);
 struct meta_properties {
 	struct uuid cluster_id, directory_id;
 	int32_t node_id;
+	char cluster_id_text[256]; /* which need not be a uuid's */
 };
+
+/* The node of a store that tools make. */
+#define STORE_NODE_ID 1
 
 /* Reads DIR/meta.properties. ERR_NOT_FOUND, ERR_CORRUPT. */
 int meta_properties_read(struct os *os, const char *dir, struct meta_properties *out,
@@ -119,12 +123,16 @@ int meta_properties_read(struct os *os, const char *dir, struct meta_properties 
 /* Makes a store in an empty or missing directory, as Kafka's format does. A
  * store that another process made meanwhile is fine. ERR_NOT_FOUND where there
  * are foreign files. */
-int store_format(struct os *os, const char *dir, struct err *err);
+int store_format(struct os *os, const char *dir, int32_t node_id, struct err *err);
 
 /* The first records of a metadata log, as its first leader writes them: who
- * leads and votes (a control batch), features (a data batch). */
-int format_leader_batch(const struct store *s, struct batch_builder *bb, struct err *err);
-int format_feature_batch(const struct store *s, struct batch_builder *bb, struct err *err);
+ * leads and votes (a control batch; in a log that has begun, who leads is all of
+ * it), features (a data batch). */
+int format_leader_change(
+    struct batch_builder *bb, int32_t node_id, int64_t now_ms, struct err *err);
+int format_leader_batch(struct batch_builder *bb, const struct meta_properties *m, int64_t now_ms,
+    struct err *err);
+int format_feature_batch(struct batch_builder *bb, int64_t now_ms, struct err *err);
 
 /* --- locks.c ------------------------------------------------------------------ */
 
