@@ -63,8 +63,9 @@ struct os;
 struct os_timer {
 	void (*fire)(struct os_timer *t);
 	void *ctx;
-	struct os_timer *os_next;
+	struct os_timer *os_child, *os_next, *os_prev;
 	int64_t os_due_ns;
+	uint64_t os_turn; /* among those of one time */
 	bool os_armed;
 };
 

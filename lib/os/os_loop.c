@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "os/os_stream_impl.h"
-#include "os/os_timers.h"
 
 /* libev may wake a few microseconds before our clock agrees. */
 #define WAIT_SLACK_S 0.00005
@@ -114,11 +113,11 @@ fire_due(struct os_real *r)
 	int64_t now;
 	int fired = 0;
 
-	if (r->timers == NULL)
+	if (r->timers.root == NULL)
 		return 0;
 	now = os_mono_ns(&r->os);
-	while (r->timers != NULL && r->timers->os_due_ns < now) {
-		struct os_timer *t = r->timers;
+	while (r->timers.root != NULL && r->timers.root->os_due_ns < now) {
+		struct os_timer *t = r->timers.root;
 		timers_remove(&r->timers, t);
 		fired++;
 		t->fire(t);
@@ -134,8 +133,8 @@ wait_s(struct os_real *r, int timeout_ms)
 
 	if (os_work_is_done(r) || os_stream_is_due(r) || atomic_load(&r->woken))
 		return 0.;
-	if (r->timers != NULL) {
-		double due = (double)(r->timers->os_due_ns - os_mono_ns(&r->os)) / 1e9;
+	if (r->timers.root != NULL) {
+		double due = (double)(r->timers.root->os_due_ns - os_mono_ns(&r->os)) / 1e9;
 		if (due < 0.)
 			due = 0.;
 		if (wait < 0. || due < wait)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "os/os_real.h"
+#include "os/os_timers.h"
 
 struct os_worker {
 	pthread_t thread;
@@ -35,8 +36,8 @@ struct os_real {
 	ev_io fd_io;	/* the descriptor of os_real_turn_fd */
 	bool fd_ready;
 	atomic_bool woken;
-	int ran;		 /* completions in this turn */
-	struct os_timer *timers; /* by due time */
+	int ran; /* completions in this turn */
+	struct os_timers timers;
 
 	/* Watches: inotify_fd is -1 until the first. */
 	int inotify_fd;

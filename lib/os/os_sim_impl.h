@@ -21,6 +21,7 @@
 
 #include "base/map.h"
 #include "os/os_sim.h"
+#include "os/os_timers.h"
 
 #define SIM_BLOCK 4096
 #define SIM_SECTOR 512
@@ -176,7 +177,7 @@ struct sim_os {
 	bool dead;
 	struct sim_desc **descs; /* by descriptor less SIM_FD_FIRST; NULL: closed */
 	size_t desc_count, desc_cap, open_count;
-	struct os_timer *timers;
+	struct os_timers timers;
 	struct sim_queue queues[SIM_WORKERS + 1]; /* the last one syncs */
 	struct sim_watch_list watches;
 	unsigned watch_count;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "os/os_sim_impl.h"
-#include "os/os_timers.h"
 
 #define SYNC_QUEUE SIM_WORKERS
 
@@ -235,7 +234,7 @@ queue_step(struct sim_os *s, struct sim_queue *q)
 static bool
 timer_ready(const struct sim_os *s)
 {
-	return s->timers != NULL && s->timers->os_due_ns <= s->disk->now_ns;
+	return s->timers.root != NULL && s->timers.root->os_due_ns <= s->disk->now_ns;
 }
 
 static size_t
@@ -258,7 +257,7 @@ ready_run(struct sim_os *s, size_t pick)
 	struct sim_watch *w;
 
 	if (timer_ready(s) && pick-- == 0) {
-		struct os_timer *t = s->timers;
+		struct os_timer *t = s->timers.root;
 		timers_remove(&s->timers, t);
 		t->fire(t);
 		return 1;
@@ -281,7 +280,7 @@ static int64_t
 next_due(const struct sim_os *s)
 {
 	const struct sim_queue *q = &s->queues[SYNC_QUEUE];
-	int64_t due = s->timers != NULL ? s->timers->os_due_ns : INT64_MAX;
+	int64_t due = s->timers.root != NULL ? s->timers.root->os_due_ns : INT64_MAX;
 
 	return q->head != NULL && q->due_ns < due ? q->due_ns : due;
 }
@@ -330,8 +329,8 @@ sim_loop_release(struct sim_os *s)
 
 	LIST_FOREACH_SAFE(w, &s->watches, in_os, next)
 	watch_free(s, w);
-	while (s->timers != NULL)
-		timers_remove(&s->timers, s->timers);
+	while (s->timers.root != NULL)
+		timers_remove(&s->timers, s->timers.root);
 	for (int q = 0; q <= SYNC_QUEUE; q++)
 		s->queues[q].head = NULL;
 	sim_loop_init(s);
