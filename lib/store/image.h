@@ -106,6 +106,9 @@ struct image {
 	struct buf pending; /* records of an open metadata transaction, kept back */
 	bool in_transaction;
 	struct image_watcher watcher; /* of image_apply; touched NULL: nobody */
+	/* No record: the defaults for topic configurations that the node's file sets, by the
+	 * topic's name for them (char *). Not owned; NULL: none. Set by whoever has them. */
+	const struct map *defaults;
 };
 
 void image_init(struct image *im);

@@ -29,7 +29,8 @@ const struct topic_config topic_configs[] = {
 	    "log.cleaner.delete.retention.ms", "how long compaction keeps tombstones"},
 	{"file.delete.delay.ms", CONFIG_LONG, "60000", 0, LONG_MAX_D, NULL,
 	    "log.segment.delete.delay.ms", "how long a daemon keeps a deleted segment's files"},
-	{"flush.messages", CONFIG_LONG, LONG_MAX_TEXT, 1, LONG_MAX_D, NULL,
+	/* Kafka never syncs by itself; here the default is to sync each append. */
+	{"flush.messages", CONFIG_LONG, "1", 1, LONG_MAX_D, NULL,
 	    "log.flush.interval.messages", "records after which a daemon syncs"},
 	{"flush.ms", CONFIG_LONG, LONG_MAX_TEXT, 0, LONG_MAX_D, NULL, "log.flush.interval.ms",
 	    "time after which a daemon syncs"},
@@ -292,13 +293,15 @@ config_source_name(enum config_source source)
 		return "DYNAMIC_BROKER_CONFIG";
 	case CONFIG_DYNAMIC_DEFAULT_BROKER:
 		return "DYNAMIC_DEFAULT_BROKER_CONFIG";
+	case CONFIG_STATIC_BROKER:
+		return "STATIC_BROKER_CONFIG";
 	case CONFIG_DEFAULT:
 		break;
 	}
 	return "DEFAULT_CONFIG";
 }
 
-/* The broker's dynamic default: of the only node, then of the cluster. */
+/* The broker's default: of the only node, then of the cluster, then of the file. */
 static const char *
 broker_default(const struct image *im, const struct topic_config *c, enum config_source *source)
 {
@@ -315,7 +318,11 @@ broker_default(const struct image *im, const struct topic_config *c, enum config
 	if (value != NULL)
 		return value;
 	*source = CONFIG_DYNAMIC_DEFAULT_BROKER;
-	return image_config(im, 4, "", c->broker_name);
+	value = image_config(im, 4, "", c->broker_name);
+	if (value != NULL || im->defaults == NULL)
+		return value;
+	*source = CONFIG_STATIC_BROKER;
+	return map_get(im->defaults, c->name, strlen(c->name));
 }
 
 const char *

@@ -40,6 +40,7 @@ enum config_source {
 	CONFIG_DYNAMIC_TOPIC = 1,
 	CONFIG_DYNAMIC_BROKER = 2,         /* one node's */
 	CONFIG_DYNAMIC_DEFAULT_BROKER = 3, /* the cluster's, for all nodes */
+	CONFIG_STATIC_BROKER = 4,          /* the node's file */
 	CONFIG_DEFAULT = 5,                /* built in */
 };
 
@@ -47,13 +48,13 @@ enum config_source {
 const char *config_source_name(enum config_source source);
 
 /* What holds for a topic: its override, else the broker's default in the image
- * (a dynamic config of the only node, then of the cluster), else the table's.
- * Lives as long as the image. NULL for an unknown name. `source` may be NULL. */
+ * (a dynamic config of the only node, then of the cluster), else that of the node's
+ * file (the image's `defaults`), else the table's. Lives as long as the image.
+ * NULL for an unknown name. `source` may be NULL. */
 const char *topic_config_value(const struct image *im, const char *topic, const char *name,
     enum config_source *source);
 
-/* Effective values: topic override, else broker default in the image, else the
- * table's. A value in the log that cannot be read counts as not set. */
+/* Effective values, by the same rule. A value that cannot be read counts as not set. */
 void topic_config_resolve(const struct image *im, const char *topic, struct mlog_config *out);
 
 #endif
