@@ -13,6 +13,7 @@ struct encoder {
 	struct buf *b; /* NULL: only count */
 	uint64_t n;    /* bytes so far */
 	struct err *err;
+	struct wire_holes *holes; /* NULL: there may be none */
 };
 
 static int encode_struct(struct encoder *e, const struct wire_struct *s, const void *msg);
@@ -67,6 +68,22 @@ put_length(struct encoder *e, const struct wire_field *f, bool wide, int32_t len
 	return 0;
 }
 
+/* Bytes that will be sent from where they lie. (A walk that only counts, for the
+ * size of a tagged field, notes no place.) */
+static int
+put_hole(struct encoder *e, const struct wire_field *f, int32_t len)
+{
+	struct wire_holes *h = e->holes;
+
+	e->n += (uint64_t)len;
+	if (e->b == NULL)
+		return 0;
+	if (h->count == h->cap)
+		return bad(e, f, ERR_INVALID, "more holes than were told");
+	h->items[h->count++] = (struct wire_hole){e->b->len, len};
+	return 0;
+}
+
 static int
 encode_blob(struct encoder *e, const struct wire_field *f, bool in_array, const void *at)
 {
@@ -82,6 +99,8 @@ encode_blob(struct encoder *e, const struct wire_field *f, bool in_array, const 
 		return bad(e, f, ERR_INVALID, "a string of more than 32767 bytes");
 	if (put_length(e, f, !string, len) == -1)
 		return -1;
+	if (len > 0 && data == NULL && e->holes != NULL && f->type == WIRE_RECORDS)
+		return put_hole(e, f, len);
 	if (len > 0)
 		put(e, data, (size_t)len);
 	return 0;
@@ -300,7 +319,14 @@ int
 wire_encode(
     const struct wire_schema *s, int version, const void *msg, struct buf *b, struct err *err)
 {
-	struct encoder e = {s, version, wire_flexible(s, version), b, 0, err};
+	return wire_encode_open(s, version, msg, b, NULL, err);
+}
+
+int
+wire_encode_open(const struct wire_schema *s, int version, const void *msg, struct buf *b,
+    struct wire_holes *holes, struct err *err)
+{
+	struct encoder e = {s, version, wire_flexible(s, version), b, 0, err, holes};
 	size_t before = b->len;
 
 	if (!wire_range_has(s->versions, version))
@@ -319,7 +345,7 @@ wire_encode(
 int64_t
 wire_size(const struct wire_schema *s, int version, const void *msg, struct err *err)
 {
-	struct encoder e = {s, version, wire_flexible(s, version), NULL, 0, err};
+	struct encoder e = {s, version, wire_flexible(s, version), NULL, 0, err, NULL};
 
 	if (!wire_range_has(s->versions, version))
 		return wire_bad_version(s, version, err);

@@ -62,6 +62,28 @@ frame_feed(struct frame_reader *r, const void *data, size_t len, struct err *err
 	return (ssize_t)(head + rest);
 }
 
+size_t
+frame_room(struct frame_reader *r, size_t len, uint8_t **to)
+{
+	size_t rest;
+
+	if (!has_prefix(r) || r->bytes.failed)
+		return 0;
+	rest = r->bytes.limit - r->bytes.len;
+	len = rest < len ? rest : len;
+	if (len == 0 || buf_reserve(&r->bytes, len) == -1)
+		return 0;
+	*to = r->bytes.data + r->bytes.len;
+	return len;
+}
+
+void
+frame_filled(struct frame_reader *r, size_t len)
+{
+	assert(len <= r->bytes.cap - r->bytes.len);
+	r->bytes.len += len;
+}
+
 bool
 frame_ready(const struct frame_reader *r)
 {
@@ -171,8 +193,8 @@ frame_begin(struct buf *b)
 	return begin;
 }
 
-int
-frame_end(struct buf *b, size_t begin, struct err *err)
+static int
+end_frame(struct buf *b, size_t begin, size_t elsewhere, struct err *err)
 {
 	size_t len;
 
@@ -181,13 +203,19 @@ frame_end(struct buf *b, size_t begin, struct err *err)
 		return err_nomem(err);
 	}
 	assert(b->len >= begin + FRAME_PREFIX);
-	len = b->len - begin - FRAME_PREFIX;
+	len = b->len - begin - FRAME_PREFIX + elsewhere;
 	if (len > INT32_MAX) {
 		b->len = begin;
 		return err_set(err, ERR_TOO_LARGE, "a frame of %zu bytes", len);
 	}
 	be32_put(b->data + begin, (uint32_t)len);
 	return 0;
+}
+
+int
+frame_end(struct buf *b, size_t begin, struct err *err)
+{
+	return end_frame(b, begin, 0, err);
 }
 
 /* A header or body, as wire_encode has it. */
@@ -198,16 +226,19 @@ struct part {
 };
 
 static int
-encode_frame(struct part header, struct part body, struct buf *b, struct err *err)
+encode_frame(struct part header, struct part body, struct buf *b, struct wire_holes *holes,
+    struct err *err)
 {
-	size_t begin = frame_begin(b);
+	size_t begin = frame_begin(b), elsewhere = 0;
 
 	if (wire_encode(header.schema, header.version, header.msg, b, err) == -1 ||
-	    wire_encode(body.schema, body.version, body.msg, b, err) == -1) {
+	    wire_encode_open(body.schema, body.version, body.msg, b, holes, err) == -1) {
 		b->len = begin;
 		return -1;
 	}
-	return frame_end(b, begin, err);
+	for (size_t i = 0; holes != NULL && i < holes->count; i++)
+		elsewhere += (size_t)holes->items[i].len;
+	return end_frame(b, begin, elsewhere, err);
 }
 
 int
@@ -222,17 +253,24 @@ request_encode(const struct api *api, int version, int32_t correlation_id,
 	h.request_api_version = (int16_t)version;
 	h.correlation_id = correlation_id;
 	h.client_id = client_id;
-	return encode_frame(header, (struct part){api->request, version, msg}, b, err);
+	return encode_frame(header, (struct part){api->request, version, msg}, b, NULL, err);
 }
 
 int
 response_encode(const struct api *api, int version, int32_t correlation_id, const void *msg,
     struct buf *b, struct err *err)
 {
+	return response_encode_open(api, version, correlation_id, msg, b, NULL, err);
+}
+
+int
+response_encode_open(const struct api *api, int version, int32_t correlation_id, const void *msg,
+    struct buf *b, struct wire_holes *holes, struct err *err)
+{
 	struct response_header h;
 	struct part header = {&wire_response_header, api_response_header(api, version), &h};
 
 	wire_init(&wire_response_header, &h);
 	h.correlation_id = correlation_id;
-	return encode_frame(header, (struct part){api->response, version, msg}, b, err);
+	return encode_frame(header, (struct part){api->response, version, msg}, b, holes, err);
 }

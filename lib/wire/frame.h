@@ -46,6 +46,12 @@ ssize_t frame_feed(struct frame_reader *r, const void *data, size_t len, struct 
 /* True if a whole frame is there; frame_take hands it over. */
 bool frame_ready(const struct frame_reader *r);
 
+/* Where the next bytes of a large frame may be put at once, and how many at most:
+ * fewer than `len` only at its end; 0 if it has to go by frame_feed (no prefix yet, or
+ * no memory). frame_filled tells how many came. */
+size_t frame_room(struct frame_reader *r, size_t len, uint8_t **to);
+void frame_filled(struct frame_reader *r, size_t len);
+
 /* The ready frame without its prefix, as a buf that the caller releases, when
  * nothing that was decoded from it is used any more. The reader is fit for the
  * next one. */
@@ -95,5 +101,10 @@ int request_encode(const struct api *api, int version, int32_t correlation_id,
     struct wire_str client_id, const void *msg, struct buf *b, struct err *err);
 int response_encode(const struct api *api, int version, int32_t correlation_id, const void *msg,
     struct buf *b, struct err *err);
+
+/* As response_encode, with records that lie elsewhere (wire_encode_open): the prefix
+ * counts them. */
+int response_encode_open(const struct api *api, int version, int32_t correlation_id,
+    const void *msg, struct buf *b, struct wire_holes *holes, struct err *err);
 
 #endif

@@ -193,6 +193,22 @@ int wire_decode_all(const struct wire_schema *s, int version, struct slice bytes
 int wire_encode(const struct wire_schema *s, int version, const void *msg, struct buf *b,
     struct err *err);
 
+/* Record batches that are not copied into the buf, but sent from where they lie: the
+ * value of a records field with data NULL and len above 0. */
+struct wire_hole {
+	size_t at;   /* in the buf: the bytes belong before what is there */
+	int32_t len; /* counted in no length of the buf's */
+};
+
+struct wire_holes {
+	struct wire_hole *items; /* the caller's; in the order of the bytes */
+	size_t count, cap;
+};
+
+/* As wire_encode, with holes; more than holes->cap of them: ERR_INVALID. */
+int wire_encode_open(const struct wire_schema *s, int version, const void *msg, struct buf *b,
+    struct wire_holes *holes, struct err *err);
+
 /* The bytes that wire_encode would append, or -1 with the same errors. */
 int64_t wire_size(const struct wire_schema *s, int version, const void *msg, struct err *err);
 

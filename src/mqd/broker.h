@@ -23,6 +23,7 @@
 
 struct broker_config; /* config.h */
 struct cluster;       /* cluster/cluster.h */
+struct fetch_sessions; /* api/fetch_sessions.h */
 struct groups;        /* groups/groups.h */
 struct logs;          /* replica/logs.h */
 struct net;           /* net/conn.h */
@@ -43,7 +44,10 @@ struct broker {
 	struct cluster *cluster;
 	struct partitions *partitions;
 	struct groups *groups;
+	struct fetch_sessions *fetch_sessions;
 	struct net *net;
+	void (*stopped)(void *ctx); /* broker_stop's */
+	void *stopped_ctx;
 };
 
 /* Builds a broker on the data directory that the configuration names (formatting it

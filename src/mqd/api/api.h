@@ -14,6 +14,12 @@
 
 #include "mqd/net/dispatch.h"
 
+void api_produce(struct exchange *x);
+void api_fetch(struct exchange *x);
 void api_api_versions(struct exchange *x);
+
+/* The answer to an ApiVersions of a version that we do not have: x->request.version
+ * is 0, there is no body. */
+void api_versions_unsupported(struct exchange *x);
 
 #endif

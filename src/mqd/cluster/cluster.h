@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "os/os.h"
 #include "store/image.h"
+#include "wire/wire.h"
 
 struct cluster;
 struct logs;

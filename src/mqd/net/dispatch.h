@@ -15,6 +15,8 @@
 #ifndef MQD_NET_DISPATCH_H
 #define MQD_NET_DISPATCH_H
 
+#include <bsd/sys/queue.h>
+
 #include "base/arena.h"
 #include "os/os.h"
 #include "wire/frame.h"
@@ -35,8 +37,9 @@ struct exchange {
 	int64_t came_ns; /* os_mono_ns */
 	struct buf frame;
 	/* dispatch's own */
+	LIST_ENTRY(exchange) all; /* net's */
 	struct out *out;
-	struct exchange *next;
+	unsigned holds;
 };
 
 /* A part of a response's records that is not copied into it: in schema order, one
@@ -63,6 +66,15 @@ void dispatch_reply_none(struct exchange *x);
 /* The answer is that the connection ends. */
 void dispatch_close(struct exchange *x, const char *why);
 
+/* Keeps the exchange's memory beyond its answer, for work that still points into it,
+ * until as many calls of exchange_drop. */
+static inline void
+exchange_hold(struct exchange *x)
+{
+	x->holds++;
+}
+void exchange_drop(struct exchange *x);
+
 /* A struct of the response, with defaults, in the exchange's arena; NULL: no memory
  * (dispatch_close then). */
 void *dispatch_response(struct exchange *x);
@@ -73,5 +85,22 @@ exchange_array(struct exchange *x, size_t count, size_t size)
 {
 	return arena_array(&x->arena, count, size);
 }
+
+/* An API is served here: its key has a handler. */
+bool dispatch_serves(int key);
+
+/* --- for conn -------------------------------------------------------------------- */
+
+struct out;
+
+/* Takes the frame over and calls its handler; -1: no memory, nothing was taken. The
+ * answer comes in `o`, perhaps before this returns. */
+int dispatch_frame(struct broker *b, struct conn *c, struct out *o, struct buf *frame);
+
+/* Its connection is gone. May answer from within. */
+void dispatch_forget(struct exchange *x);
+
+/* Frees one that will never be answered: the broker goes. */
+void dispatch_drop(struct exchange *x);
 
 #endif

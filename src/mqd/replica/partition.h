@@ -23,8 +23,9 @@ struct image;
 struct partition_waiter {
 	void (*woken)(struct partition_waiter *w);
 	void *ctx;
-	struct partition *partition;
+	struct partition *partition; /* NULL: not waiting */
 	struct partition_waiter *prev, *next;
+	unsigned round;
 };
 
 struct partition {
@@ -34,12 +35,15 @@ struct partition {
 	int32_t number;
 	int32_t leader, leader_epoch;
 	int64_t high_watermark;
+	int32_t min_isr; /* min.insync.replicas */
+	size_t isr_count;
 	bool internal;
-	bool deleted; /* it is freed when nobody waits any more */
-	/* … partition.c's */
+	bool deleted; /* `log` is NULL; it is freed when nobody waits any more */
+	/* partition.c's */
 	struct partition_waiter *waiters;
-	struct partition_append *appends, **appends_tail; /* that wait for the high watermark */
-	unsigned under_way;
+	struct partition_append *appends; /* that wait for the high watermark, by offset */
+	unsigned holds;                   /* appends under way, and calls that may end it */
+	unsigned round;                   /* of telling the waiters */
 };
 
 /* All of them. */
@@ -62,13 +66,21 @@ int partition_check_epoch(const struct partition *p, int32_t epoch);
 /* The end of what is stable: the high watermark, or the first open transaction. */
 int64_t partition_stable_end(const struct partition *p);
 
+/* What a reader of that isolation level (1: read_committed) may see. */
+int64_t partition_readable_end(const struct partition *p, int8_t isolation_level);
+
 void partition_wait(struct partition *p, struct partition_waiter *w);
 void partition_wait_end(struct partition_waiter *w);
+
+/* Calls `each` for every partition that is here until it returns nonzero, which is
+ * then returned. Nothing may come or go meanwhile. */
+int partitions_each(
+    struct partitions *ps, int (*each)(void *ctx, struct partition *p), void *ctx);
 
 /* An append by a client or by this broker: done when `acks` is satisfied. */
 struct partition_append {
 	struct plog_append append; /* bytes, len, origin are the caller's */
-	int16_t acks;              /* 1: written; -1: committed */
+	int16_t acks;              /* 0, 1: written; -1: committed */
 	void (*done)(struct partition_append *a);
 	void *ctx;
 	int code; /* out; 0: append's out fields hold */

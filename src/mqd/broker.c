@@ -1,0 +1,152 @@
+/* One node, put together. */
+#include "mqd/broker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqd/cluster/cluster.h"
+#include "mqd/config.h"
+#include "mqd/net/conn.h"
+#include "mqd/replica/logs.h"
+#include "mqd/replica/partition.h"
+
+/* How long clients may take to read their last answers. */
+#define STOP_NET_MS 5000
+
+/* --- what parts tell each other ---------------------------------------------------- */
+
+static void
+metadata_changed(void *ctx, const char *topic, const struct uuid *topic_id)
+{
+	struct broker *b = ctx;
+
+	/* While the broker is being built nobody is there to be told: see topics_begin. */
+	if (b->partitions == NULL)
+		return;
+	partitions_changed(b->partitions, cluster_image(b->cluster), topic, topic_id);
+}
+
+static void
+topics_begin(struct broker *b)
+{
+	const struct image *im = cluster_image(b->cluster);
+
+	for (struct map_entry *e = NULL; (e = map_next(&im->topics, e)) != NULL;) {
+		const struct image_topic *t = e->value;
+
+		partitions_changed(b->partitions, im, t->name, &t->id);
+	}
+}
+
+static void
+logs_failed(void *ctx, const struct err *err)
+{
+	struct broker *b = ctx;
+
+	os_note(b->os, OS_ERROR, "%s: the directory takes nothing more: %s", b->config->dir,
+	    err->text);
+}
+
+/* --- start -------------------------------------------------------------------------- */
+
+static int
+start_cluster(struct broker *b, struct err *err)
+{
+	const struct broker_config *config = b->config;
+	struct cluster_options o = {.dir = config->dir, .node_id = config->node_id,
+	    .host = config->advertised_host, .port = config->advertised_port, .rack = config->rack,
+	    .snapshot_bytes = config->metadata_snapshot_bytes, .changed = metadata_changed,
+	    .ctx = b};
+
+	b->cluster = cluster_new(b->os, &o, err);
+	return b->cluster == NULL ? -1 : 0;
+}
+
+static int
+start_logs(struct broker *b, struct err *err)
+{
+	struct logs_options o = {.dir = b->config->dir, .disk_min_free = b->config->disk_min_free,
+	    .metadata_epoch_before = cluster_epoch_before(b->cluster),
+	    .metadata_epoch = cluster_epoch(b->cluster), .clean = cluster_was_clean(b->cluster),
+	    .failed = logs_failed, .ctx = b};
+
+	b->logs = logs_new(b->os, &o, err);
+	return b->logs == NULL ? -1 : 0;
+}
+
+static int
+start(struct broker *b, struct err *err)
+{
+	if (start_cluster(b, err) == -1 || start_logs(b, err) == -1)
+		return -1;
+	b->partitions = partitions_new(b);
+	if (b->partitions == NULL)
+		return err_nomem(err);
+	topics_begin(b);
+	b->net = net_new(b, err);
+	return b->net == NULL ? -1 : 0;
+}
+
+struct broker *
+broker_new(struct os *os, const struct broker_config *config, struct err *err)
+{
+	struct broker *b = calloc(1, sizeof(*b));
+
+	if (b == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
+	b->os = os;
+	b->config = config;
+	if (start(b, err) == -1) {
+		broker_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+/* --- stop --------------------------------------------------------------------------- */
+
+static void
+logs_stopped(void *ctx, const struct err *err)
+{
+	struct broker *b = ctx;
+	struct err why;
+
+	if (err->code != 0)
+		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
+	else if (cluster_stop(b->cluster, &why) == -1)
+		os_note(b->os, OS_ERROR, "not a clean stop: %s", why.text);
+	b->stopped(b->stopped_ctx);
+}
+
+static void
+net_stopped(void *ctx)
+{
+	struct broker *b = ctx;
+
+	logs_stop(b->logs, logs_stopped, b);
+}
+
+void
+broker_stop(struct broker *b, void (*done)(void *ctx), void *ctx)
+{
+	b->stopped = done;
+	b->stopped_ctx = ctx;
+	net_stop(b->net, STOP_NET_MS, net_stopped, b);
+}
+
+void
+broker_free(struct broker *b)
+{
+	if (b == NULL)
+		return;
+	/* The logs first: no completion comes after that. */
+	if (b->logs != NULL)
+		logs_free(b->logs);
+	net_free(b->net);
+	partitions_free(b->partitions);
+	if (b->cluster != NULL)
+		cluster_free(b->cluster);
+	free(b);
+}

@@ -1,0 +1,472 @@
+/* Partitions: who may, up to where, and who waits. */
+#include "mqd/replica/partition.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqd/broker.h"
+#include "mqd/config.h"
+#include "store/image.h"
+#include "store/topic_config.h"
+
+/* The partitions of one topic that this broker has. */
+struct topic {
+	char *name; /* owned */
+	struct uuid id;
+	struct partition **partitions; /* by number; NULL: not here */
+	int32_t count;
+};
+
+struct partitions {
+	struct broker *broker;
+	struct map by_name; /* -> struct topic, owned */
+	struct map by_id;   /* 16 bytes -> the same */
+};
+
+/* --- ends -------------------------------------------------------------------------- */
+
+static bool
+is_relaxed(const struct partition *p)
+{
+	return p->log->settings.flush_messages > 1 || p->log->settings.flush_ms >= 0;
+}
+
+int64_t
+partition_stable_end(const struct partition *p)
+{
+	int64_t unstable = p->log->unstable_offset;
+
+	return unstable >= 0 && unstable < p->high_watermark ? unstable : p->high_watermark;
+}
+
+int64_t
+partition_readable_end(const struct partition *p, int8_t isolation_level)
+{
+	return isolation_level == 1 ? partition_stable_end(p) : p->high_watermark;
+}
+
+/* Frees it when it is deleted and nobody holds on to it. */
+static void
+settle(struct partition *p)
+{
+	if (!p->deleted || p->holds > 0 || p->waiters != NULL)
+		return;
+	free(p->topic);
+	free(p);
+}
+
+static void
+release(struct partition *p)
+{
+	p->holds--;
+	settle(p);
+}
+
+static void
+append_finish(struct partition_append *a, int code)
+{
+	struct partition *p = a->partition;
+
+	a->code = code;
+	a->done(a);
+	release(p);
+}
+
+/* Those that are committed now. They are in the order of their offsets. */
+static void
+finish_committed(struct partition *p)
+{
+	struct partition_append *a;
+
+	while ((a = p->appends) != NULL && a->append.last_offset < p->high_watermark) {
+		p->appends = a->next;
+		append_finish(a, 0);
+	}
+}
+
+static void
+fail_appends(struct partition *p, int code)
+{
+	struct partition_append *a;
+
+	while ((a = p->appends) != NULL) {
+		p->appends = a->next;
+		append_finish(a, code);
+	}
+}
+
+/* Waiters may remove themselves, or others, while they are told. */
+static void
+wake(struct partition *p)
+{
+	struct partition_waiter *w;
+
+	p->holds++;
+	p->round++;
+	for (w = p->waiters; w != NULL;) {
+		if (w->round == p->round) {
+			w = w->next;
+			continue;
+		}
+		w->round = p->round;
+		w->woken(w);
+		w = p->waiters;
+	}
+	release(p);
+}
+
+static void
+moved(struct plog *l)
+{
+	struct partition *p = l->ctx;
+	int64_t to = is_relaxed(p) ? l->end_offset : l->synced_offset;
+
+	p->holds++;
+	if (to > p->high_watermark)
+		p->high_watermark = to;
+	finish_committed(p);
+	if (l->failed)
+		fail_appends(p, ERR_KAFKA_STORAGE_ERROR);
+	wake(p);
+	release(p);
+}
+
+/* --- appends ----------------------------------------------------------------------- */
+
+static void
+appended(struct plog_append *append)
+{
+	struct partition_append *a = append->ctx;
+	struct partition *p = a->partition;
+
+	if (append->code != 0 || a->acks != -1) {
+		append_finish(a, append->code);
+		return;
+	}
+	if (p->deleted || append->last_offset < p->high_watermark) {
+		append_finish(a, p->deleted ? ERR_UNKNOWN_TOPIC_OR_PARTITION : 0);
+		return;
+	}
+	/* A duplicate's offsets are below those that wait: it is put before them. */
+	struct partition_append **at = &p->appends;
+	while (*at != NULL && (*at)->append.last_offset <= append->last_offset)
+		at = &(*at)->next;
+	a->next = *at;
+	*at = a;
+	if (p->log->failed)
+		fail_appends(p, ERR_KAFKA_STORAGE_ERROR);
+}
+
+void
+partition_append(struct partition *p, struct partition_append *a)
+{
+	a->partition = p;
+	a->next = NULL;
+	a->code = 0;
+	a->append.leader_epoch = p->leader_epoch;
+	a->append.internal_topic = p->internal;
+	a->append.done = appended;
+	a->append.ctx = a;
+	p->holds++;
+	plog_append(p->log, &a->append);
+}
+
+/* --- waiters ------------------------------------------------------------------------ */
+
+void
+partition_wait(struct partition *p, struct partition_waiter *w)
+{
+	w->partition = p;
+	w->round = p->round;
+	w->prev = NULL;
+	w->next = p->waiters;
+	if (w->next != NULL)
+		w->next->prev = w;
+	p->waiters = w;
+}
+
+void
+partition_wait_end(struct partition_waiter *w)
+{
+	struct partition *p = w->partition;
+
+	if (p == NULL)
+		return;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+	if (w->prev != NULL)
+		w->prev->next = w->next;
+	else
+		p->waiters = w->next;
+	w->partition = NULL;
+	settle(p);
+}
+
+/* --- following the metadata ----------------------------------------------------------- */
+
+static void
+settings_of(const struct image *im, const char *topic, struct partition *p,
+    struct plog_settings *out)
+{
+	const char *text;
+
+	topic_config_resolve(im, topic, &out->log);
+	text = topic_config_value(im, topic, "flush.messages", NULL);
+	out->flush_messages = text != NULL ? strtoll(text, NULL, 10) : 1;
+	text = topic_config_value(im, topic, "flush.ms", NULL);
+	out->flush_ms = text != NULL ? strtoll(text, NULL, 10) : -1;
+	if (out->flush_ms == INT64_MAX)
+		out->flush_ms = -1;
+	text = topic_config_value(im, topic, "min.insync.replicas", NULL);
+	if (p != NULL)
+		p->min_isr = text != NULL ? (int32_t)strtol(text, NULL, 10) : 1;
+}
+
+static struct partition *
+partition_new(struct partitions *ps, const struct image *im, const struct topic *t, int32_t number)
+{
+	struct partition *p = calloc(1, sizeof(*p));
+	struct plog_settings settings;
+
+	if (p == NULL)
+		return NULL;
+	settings_of(im, t->name, p, &settings);
+	p->topic = strdup(t->name);
+	p->topic_id = t->id;
+	p->number = number;
+	p->leader = p->leader_epoch = -1;
+	p->high_watermark = -1;
+	p->internal = strcmp(t->name, "__consumer_offsets") == 0 ||
+	    strcmp(t->name, "__transaction_state") == 0;
+	if (p->topic != NULL)
+		p->log = plog_new(ps->broker->logs, t->name, number, &t->id, &settings);
+	if (p->log == NULL) {
+		free(p->topic);
+		free(p);
+		return NULL;
+	}
+	p->log->moved = moved;
+	p->log->ctx = p;
+	return p;
+}
+
+/* Its topic is gone: whoever waits is told, and it goes when they have gone. */
+static void
+partition_end(struct partition *p)
+{
+	p->holds++;
+	p->deleted = true;
+	fail_appends(p, ERR_UNKNOWN_TOPIC_OR_PARTITION);
+	wake(p);
+	plog_delete(p->log);
+	p->log = NULL;
+	release(p);
+}
+
+static void
+topic_free(struct topic *t)
+{
+	free(t->partitions);
+	free(t->name);
+	free(t);
+}
+
+static void
+topic_end(struct partitions *ps, struct topic *t)
+{
+	if (map_get(&ps->by_name, t->name, strlen(t->name)) == t)
+		map_del(&ps->by_name, t->name, strlen(t->name));
+	map_del(&ps->by_id, t->id.bytes, sizeof(t->id.bytes));
+	for (int32_t i = 0; i < t->count; i++)
+		if (t->partitions[i] != NULL)
+			partition_end(t->partitions[i]);
+	topic_free(t);
+}
+
+static struct topic *
+topic_new(struct partitions *ps, const struct image_topic *from)
+{
+	struct topic *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->id = from->id;
+	t->name = strdup(from->name);
+	if (t->name == NULL || map_put(&ps->by_id, t->id.bytes, sizeof(t->id.bytes), t, NULL) == -1) {
+		topic_free(t);
+		return NULL;
+	}
+	if (map_put(&ps->by_name, t->name, strlen(t->name), t, NULL) == -1) {
+		map_del(&ps->by_id, t->id.bytes, sizeof(t->id.bytes));
+		topic_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static int
+topic_grow(struct topic *t, int32_t count)
+{
+	struct partition **bigger;
+
+	if (count <= t->count)
+		return 0;
+	bigger = reallocarray(t->partitions, (size_t)count, sizeof(*bigger));
+	if (bigger == NULL)
+		return -1;
+	memset(bigger + t->count, 0, (size_t)(count - t->count) * sizeof(*bigger));
+	t->partitions = bigger;
+	t->count = count;
+	return 0;
+}
+
+static bool
+has_replica(const struct image_partition *ip, int32_t node_id)
+{
+	for (size_t i = 0; i < ip->replica_count; i++)
+		if (ip->replicas[i] == node_id)
+			return true;
+	return false;
+}
+
+/* Brings one partition up to what the metadata says. */
+static int
+follow(struct partitions *ps, const struct image *im, struct topic *t, int32_t number,
+    const struct image_partition *ip)
+{
+	struct partition *p = t->partitions[number];
+	struct plog_settings settings;
+	bool turned;
+
+	if (p == NULL && !has_replica(ip, ps->broker->config->node_id))
+		return 0;
+	if (p == NULL && (p = partition_new(ps, im, t, number)) == NULL)
+		return -1;
+	t->partitions[number] = p;
+	settings_of(im, t->name, p, &settings);
+	plog_set(p->log, &settings);
+	turned = p->leader != ip->leader || p->leader_epoch != ip->leader_epoch;
+	p->leader = ip->leader;
+	p->leader_epoch = ip->leader_epoch;
+	p->isr_count = ip->isr_count;
+	if (turned)
+		wake(p);
+	return 0;
+}
+
+void
+partitions_changed(
+    struct partitions *ps, const struct image *im, const char *topic, const struct uuid *topic_id)
+{
+	const struct image_topic *it;
+	struct topic *t;
+
+	if (topic == NULL)
+		return;
+	it = image_topic_by_id(im, topic_id);
+	t = map_get(&ps->by_id, topic_id->bytes, sizeof(topic_id->bytes));
+	if (it == NULL) {
+		if (t != NULL)
+			topic_end(ps, t);
+		return;
+	}
+	if ((t == NULL && (t = topic_new(ps, it)) == NULL) ||
+	    topic_grow(t, it->partition_count) == -1)
+		goto nomem;
+	for (int32_t i = 0; i < it->partition_count; i++)
+		if (it->partitions[i].exists && follow(ps, im, t, i, &it->partitions[i]) == -1)
+			goto nomem;
+	return;
+nomem:
+	/* What is missing is answered UNKNOWN_TOPIC_OR_PARTITION until the next change. */
+	os_note(ps->broker->os, OS_ERROR, "%s: out of memory: not all partitions are served", topic);
+}
+
+/* --- looking up ------------------------------------------------------------------------ */
+
+struct partition *
+partition_find(struct partitions *ps, const char *topic, size_t topic_len, const struct uuid *id,
+    int32_t number, int *code)
+{
+	const struct topic *t = topic != NULL
+	    ? map_get(&ps->by_name, topic, topic_len)
+	    : map_get(&ps->by_id, id->bytes, sizeof(id->bytes));
+	struct partition *p;
+
+	if (t == NULL) {
+		*code = topic != NULL ? ERR_UNKNOWN_TOPIC_OR_PARTITION : ERR_UNKNOWN_TOPIC_ID;
+		return NULL;
+	}
+	if (number < 0 || number >= t->count) {
+		*code = ERR_UNKNOWN_TOPIC_OR_PARTITION;
+		return NULL;
+	}
+	p = t->partitions[number];
+	*code = 0;
+	if (p == NULL || p->leader != ps->broker->config->node_id)
+		*code = ERR_NOT_LEADER_OR_FOLLOWER;
+	else if (p->log->failed)
+		*code = ERR_KAFKA_STORAGE_ERROR;
+	return *code == 0 ? p : NULL;
+}
+
+int
+partition_check_epoch(const struct partition *p, int32_t epoch)
+{
+	if (epoch == -1 || epoch == p->leader_epoch)
+		return 0;
+	return epoch < p->leader_epoch ? ERR_FENCED_LEADER_EPOCH : ERR_UNKNOWN_LEADER_EPOCH;
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+struct partitions *
+partitions_new(struct broker *b)
+{
+	struct partitions *ps = calloc(1, sizeof(*ps));
+
+	if (ps == NULL)
+		return NULL;
+	ps->broker = b;
+	map_init(&ps->by_name);
+	map_init(&ps->by_id);
+	return ps;
+}
+
+void
+partitions_free(struct partitions *ps)
+{
+	if (ps == NULL)
+		return;
+	for (struct map_entry *e = NULL; (e = map_next(&ps->by_id, e)) != NULL;) {
+		struct topic *t = e->value;
+
+		for (int32_t i = 0; i < t->count; i++) {
+			if (t->partitions[i] == NULL)
+				continue;
+			plog_free(t->partitions[i]->log);
+			free(t->partitions[i]->topic);
+			free(t->partitions[i]);
+		}
+		topic_free(t);
+	}
+	map_release(&ps->by_name);
+	map_release(&ps->by_id);
+	free(ps);
+}
+
+int
+partitions_each(struct partitions *ps, int (*each)(void *ctx, struct partition *p), void *ctx)
+{
+	int ret = 0;
+
+	for (struct map_entry *e = NULL; ret == 0 && (e = map_next(&ps->by_id, e)) != NULL;) {
+		const struct topic *t = e->value;
+
+		for (int32_t i = 0; ret == 0 && i < t->count; i++)
+			if (t->partitions[i] != NULL)
+				ret = each(ctx, t->partitions[i]);
+	}
+	return ret;
+}
