@@ -195,6 +195,8 @@ struct os_ops {
 	void (*stream_close)(struct os *os, struct os_stream *s, bool drain, int why);
 	/* People. */
 	void (*note)(struct os *os, enum os_level level, const char *text);
+	/* What a kernel does when this process dies; NULL where only os_free can. */
+	void (*die)(struct os *os);
 	void (*free)(struct os *os);
 };
 

@@ -125,6 +125,8 @@ die(struct fault_os *f)
 	if (f->fd_cap > 0)
 		memset(f->fds, 0, f->fd_cap);
 	f->open_count = 0;
+	if (f->inner->ops->die != NULL)
+		f->inner->ops->die(f->inner);
 	pthread_mutex_unlock(&f->mutex);
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/os_sim_impl.h"
+#include "os/sim_net_impl.h"
 
 /* --- descriptors ---------------------------------------------------------- */
 
@@ -119,6 +119,10 @@ sim_open(struct os *os, const char *path, int flags)
 		return fail(EEXIST);
 	if (at.inode != NULL && at.inode->is_dir)
 		return fail(EISDIR);
+	if (at.inode != NULL && at.inode->is_socket)
+		return fail(ENXIO);
+	if (!sim_has_descriptor(s))
+		return fail(EMFILE);
 	if (s->disk->settings.read_only && (at.inode == NULL || flags & (OS_WRITE | OS_TRUNC)))
 		return fail(EROFS);
 	if (at.inode == NULL)
@@ -556,7 +560,14 @@ static const struct os_ops sim_ops = {
     .sync_start = sim_sync_start,
     .watch_start = sim_watch_start,
     .watch_stop = sim_watch_stop,
+    .listen = sim_listen,
+    .listen_stop = sim_listen_stop,
+    .connect = sim_connect,
+    .stream_send = sim_stream_send,
+    .stream_read = sim_stream_read,
+    .stream_close = sim_stream_close,
     .note = sim_note,
+    .die = sim_os_kill,
     .free = sim_free,
 };
 
@@ -570,9 +581,17 @@ sim_os_new(struct sim_disk *disk, uint64_t seed)
 	s->os.ops = &sim_ops;
 	s->disk = disk;
 	s->random = seed;
+	if (disk->net->is_private)
+		disk->net->random ^= seed;
 	sim_loop_init(s);
 	LIST_INSERT_HEAD(&disk->processes, s, in_disk);
 	return &s->os;
+}
+
+void
+sim_os_stop(struct os *os, bool stopped)
+{
+	sim_of(os)->is_stopped = stopped;
 }
 
 size_t

@@ -7,6 +7,7 @@
  *   sim_tamper.c   looking and tampering from outside
  *   os_sim.c       a process: files and names
  *   sim_loop.c     a process: time, chance, the loop
+ *   sim_net_impl.h  the network
  *
  * Invariants
  *  1. A file's durable content with its pending operations applied in order is
@@ -86,6 +87,7 @@ struct sim_inode {
 	unsigned refs;
 	unsigned opens;
 	bool is_dir;
+	bool is_socket;
 	int64_t mtime_ms;
 	struct sim_inode *parent; /* the directory it is in now, not a reference */
 	char last_name[SIM_NAME_MAX + 1];
@@ -108,7 +110,10 @@ struct sim_disk {
 	size_t op_count;
 	struct sim_os_list processes;
 	uint64_t next_number, mark, boot;
-	int64_t now_ns, wall_offset_ms; /* wall = now + offset */
+	int64_t wall_offset_ms; /* wall = the net's now + offset */
+	/* The net gives the time. A disk has one of its own, until it is attached. */
+	struct sim_net *net, *own_net;
+	struct sim_host *host;
 };
 
 /* What a path leads to. */
@@ -181,6 +186,11 @@ struct sim_os {
 	struct sim_queue queues[SIM_WORKERS + 1]; /* the last one syncs */
 	struct sim_watch_list watches;
 	unsigned watch_count;
+	bool is_stopped; /* has no turns */
+	TAILQ_HEAD(, sim_end) ends, ready, dirty;
+	size_t ready_count;
+	LIST_HEAD(, sim_door) doors;
+	struct os_send *canceled, **canceled_tail; /* their streams are gone */
 	void (*note)(void *ctx, enum os_level level, const char *text);
 	void *note_ctx;
 };
@@ -206,6 +216,12 @@ sim_random_next(uint64_t *state)
 
 /* The inode of an open descriptor, or NULL with errno. */
 struct sim_inode *sim_inode_of(struct sim_os *s, int fd);
+
+/* A turn's parts: how many events are ready now, to run one of them, and when
+ * time alone brings the next. */
+size_t sim_ready_count(const struct sim_os *s);
+int sim_ready_run(struct sim_os *s, size_t pick);
+int64_t sim_next_due(const struct sim_os *s);
 
 /* Tells every process that watches `dir`. */
 void sim_changed(struct sim_disk *disk, struct sim_inode *dir);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/os_sim_impl.h"
+#include "os/sim_net_impl.h"
 
 size_t
 sim_pending_count(const struct sim_disk *disk)
@@ -147,6 +147,7 @@ dir_build(struct sim_inode *to, const struct sim_inode *from)
 		if (i == NULL)
 			return -1;
 		i->mtime_ms = old->mtime_ms;
+		i->is_socket = old->is_socket;
 		inode_place(i, to, name, e->key_len);
 		int r = names_set(&to->names, name, e->key_len, i);
 		if (r == 0)
@@ -169,7 +170,7 @@ disk_build(struct sim_disk *from)
 		return NULL;
 	to->settings = from->settings;
 	to->boot = from->boot + 1;
-	to->now_ns = from->now_ns;
+	to->net->now_ns = from->net->now_ns;
 	to->wall_offset_ms = from->wall_offset_ms;
 	to->next_number = from->next_number;
 	if (dir_build(to->root, from->root) == 0)

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/os_sim_impl.h"
+#include "os/sim_net_impl.h"
 
 int64_t
 sim_now_ms(const struct sim_disk *disk)
 {
-	return disk->now_ns / 1000000 + disk->wall_offset_ms;
+	return disk->net->now_ns / 1000000 + disk->wall_offset_ms;
 }
 
 /* --- inodes --------------------------------------------------------------- */
@@ -106,8 +106,14 @@ sim_disk_new(void)
 	disk->boot = 1;
 	disk->wall_offset_ms = 1700000000000;
 	TAILQ_INIT(&disk->ops);
-	disk->root = inode_new(disk, true);
+	disk->own_net = disk->net = net_new_private();
+	if (disk->net != NULL) {
+		disk->host = TAILQ_FIRST(&disk->net->hosts);
+		disk->host->disk = disk;
+		disk->root = inode_new(disk, true);
+	}
 	if (disk->root == NULL) {
+		sim_net_free(disk->own_net);
 		free(disk);
 		return NULL;
 	}
@@ -119,6 +125,8 @@ sim_disk_free(struct sim_disk *disk)
 {
 	struct sim_op *op, *next;
 
+	sim_net_detach(disk);
+	sim_net_free(disk->own_net);
 	/* Those on names may free inodes, and these their operations on data. */
 	TAILQ_FOREACH_SAFE (op, &disk->ops, in_disk, next)
 		if (op_is_data(op))

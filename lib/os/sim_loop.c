@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/os_sim_impl.h"
+#include "os/sim_net_impl.h"
 
 #define SYNC_QUEUE SIM_WORKERS
 
 int64_t
 sim_mono_ns(struct os *os)
 {
-	return sim_of(os)->disk->now_ns;
+	return sim_of(os)->disk->net->now_ns;
 }
 
 int64_t
@@ -64,7 +64,7 @@ sim_timer_start(struct os *os, struct os_timer *t, int64_t in_ms)
 	struct sim_os *s = sim_of(os);
 
 	if (!s->dead)
-		timers_insert(&s->timers, t, s->disk->now_ns + (in_ms > 0 ? in_ms : 0) * 1000000);
+		timers_insert(&s->timers, t, s->disk->net->now_ns + (in_ms > 0 ? in_ms : 0) * 1000000);
 }
 
 void
@@ -80,7 +80,7 @@ queue_put(struct sim_os *s, struct sim_queue *q, struct os_job *job)
 		return;
 	job->os_next = NULL;
 	if (q->head == NULL)
-		q->due_ns = s->disk->now_ns + (int64_t)s->disk->settings.sync_ms * 1000000;
+		q->due_ns = s->disk->net->now_ns + (int64_t)s->disk->settings.sync_ms * 1000000;
 	*q->tail = job;
 	q->tail = &job->os_next;
 }
@@ -207,7 +207,7 @@ queue_ready(const struct sim_os *s, int queue)
 {
 	const struct sim_queue *q = &s->queues[queue];
 
-	return q->head != NULL && (queue != SYNC_QUEUE || q->due_ns <= s->disk->now_ns);
+	return q->head != NULL && (queue != SYNC_QUEUE || q->due_ns <= s->disk->net->now_ns);
 }
 
 /* One step of a queue's head: its work, or else its completion. Returns the
@@ -226,7 +226,7 @@ queue_step(struct sim_os *s, struct sim_queue *q)
 	q->head = job->os_next;
 	if (q->head == NULL)
 		q->tail = &q->head;
-	q->due_ns = s->disk->now_ns + (int64_t)s->disk->settings.sync_ms * 1000000;
+	q->due_ns = s->disk->net->now_ns + (int64_t)s->disk->settings.sync_ms * 1000000;
 	job->done(job);
 	return 1;
 }
@@ -234,23 +234,43 @@ queue_step(struct sim_os *s, struct sim_queue *q)
 static bool
 timer_ready(const struct sim_os *s)
 {
-	return s->timers.root != NULL && s->timers.root->os_due_ns <= s->disk->now_ns;
+	return s->timers.root != NULL && s->timers.root->os_due_ns <= s->disk->net->now_ns;
 }
 
-static size_t
-ready_count(const struct sim_os *s)
+size_t
+sim_ready_count(const struct sim_os *s)
 {
 	const struct sim_watch *w;
-	size_t count = timer_ready(s);
+	const struct sim_door *d;
+	size_t count = timer_ready(s) + s->ready_count + (s->canceled != NULL);
 
 	for (int q = 0; q <= SYNC_QUEUE; q++)
 		count += queue_ready(s, q);
 	LIST_FOREACH (w, &s->watches, in_os)
 		count += w->changed;
+	LIST_FOREACH (d, &s->doors, in_os)
+		count += door_is_ready(d);
 	return count;
 }
 
-/* Runs the `pick`th of the ready events. Returns the completions run. */
+/* Runs the `pick`th of the ready events of streams. */
+static int
+ready_run_stream(struct sim_os *s, size_t pick)
+{
+	struct sim_door *d;
+	struct sim_end *e;
+
+	if (s->canceled != NULL && pick-- == 0)
+		return streams_cancel_run(s);
+	TAILQ_FOREACH (e, &s->ready, in_ready)
+		if (pick-- == 0)
+			return end_run(e);
+	LIST_FOREACH (d, &s->doors, in_os)
+		if (door_is_ready(d) && pick-- == 0)
+			return door_run(d);
+	return 0;
+}
+
 static int
 ready_run(struct sim_os *s, size_t pick)
 {
@@ -272,12 +292,22 @@ ready_run(struct sim_os *s, size_t pick)
 			return 1;
 		}
 	}
-	return 0;
+	return ready_run_stream(s, pick);
 }
 
-/* When the next event is due that time alone brings; INT64_MAX: never. */
-static int64_t
-next_due(const struct sim_os *s)
+/* Runs the `pick`th of the ready events, and hands over what was sent in it.
+ * Returns the completions run. */
+int
+sim_ready_run(struct sim_os *s, size_t pick)
+{
+	int ran = ready_run(s, pick);
+
+	streams_settle(s);
+	return ran;
+}
+
+int64_t
+sim_next_due(const struct sim_os *s)
 {
 	const struct sim_queue *q = &s->queues[SYNC_QUEUE];
 	int64_t due = s->timers.root != NULL ? s->timers.root->os_due_ns : INT64_MAX;
@@ -289,27 +319,33 @@ int
 sim_turn(struct os *os, int timeout_ms)
 {
 	struct sim_os *s = sim_of(os);
-	int64_t until =
-	    timeout_ms < 0 ? INT64_MAX : s->disk->now_ns + (int64_t)timeout_ms * 1000000;
+	struct sim_net *net = s->disk->net;
+	int64_t until = timeout_ms < 0 ? INT64_MAX : net->now_ns + (int64_t)timeout_ms * 1000000;
 
 	while (!s->dead) {
-		size_t count = ready_count(s);
+		net_sweep(net);
+		net_arrive(net);
+		streams_settle(s);
+		size_t count = sim_ready_count(s);
 		if (count > 0) {
-			int ran = ready_run(s, (size_t)(sim_random_next(&s->random) % count));
+			int ran = sim_ready_run(s, (size_t)(sim_random_next(&s->random) % count));
 			if (ran > 0)
 				return ran;
 			continue;
 		}
-		int64_t due = next_due(s);
+		int64_t due = sim_next_due(s);
+		if (net_due(net) < due)
+			due = net_due(net);
 		if (due > until) {
-			s->disk->now_ns = until;
+			net->now_ns = until;
 			return 0;
 		}
 		if (due == INT64_MAX) {
 			errno = EDEADLK;
 			return -1;
 		}
-		s->disk->now_ns = due;
+		if (due > net->now_ns)
+			net->now_ns = due;
 	}
 	errno = EIO;
 	return -1;
@@ -318,6 +354,11 @@ sim_turn(struct os *os, int timeout_ms)
 void
 sim_loop_init(struct sim_os *s)
 {
+	TAILQ_INIT(&s->ends);
+	TAILQ_INIT(&s->ready);
+	TAILQ_INIT(&s->dirty);
+	s->canceled = NULL;
+	s->canceled_tail = &s->canceled;
 	for (int q = 0; q <= SYNC_QUEUE; q++)
 		s->queues[q].tail = &s->queues[q].head;
 }
@@ -327,6 +368,7 @@ sim_loop_release(struct sim_os *s)
 {
 	struct sim_watch *w, *next;
 
+	streams_kill(s);
 	LIST_FOREACH_SAFE(w, &s->watches, in_os, next)
 	watch_free(s, w);
 	while (s->timers.root != NULL)

@@ -5,18 +5,18 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "os/os_sim_impl.h"
+#include "os/sim_net_impl.h"
 
 void
 sim_advance_ms(struct sim_disk *disk, int64_t ms)
 {
-	disk->now_ns += ms * 1000000;
+	disk->net->now_ns += ms * 1000000;
 }
 
 void
 sim_set_wall_ms(struct sim_disk *disk, int64_t ms)
 {
-	disk->wall_offset_ms = ms - disk->now_ns / 1000000;
+	disk->wall_offset_ms = ms - disk->net->now_ns / 1000000;
 }
 
 /* The file at a path, or NULL with errno. */
