@@ -10,7 +10,7 @@ int
 index_lock(struct partition_lock *l, struct os *os, const char *dir, int64_t wait_ms,
     struct err *err)
 {
-	struct lock_wait w = {.os = os, .most_ms = wait_ms};
+	struct lock_wait w = {.os = os, .most_ms = wait_ms, .advice = LOCK_ADVICE_TOOL};
 	char *whole = realpath(dir, NULL), *store, path[LOG_PATH_MAX];
 	struct os_stat st;
 	int rc = 0;

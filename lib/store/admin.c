@@ -7,66 +7,47 @@
 #include "base/text.h"
 #include "store/store_impl.h"
 #include "store/topic_config.h"
+#include "store/topic_records.h"
 
 #define CONFIG_VALUE_MAX 4096
 
 /* --- records -------------------------------------------------------------------- */
 
+static struct topic_records
+records_of(struct change *c)
+{
+	return (struct topic_records){.im = &c->s->image, .bb = &c->bb, .now_ms = c->now_ms};
+}
+
 static int
 add_config(struct change *c, const char *topic, const struct image_config *config, struct err *err)
 {
+	struct topic_records to = records_of(c);
 	char value[CONFIG_VALUE_MAX];
-	struct config_record r;
 
-	wire_init(&wire_config_record, &r);
-	r.resource_type = 2;
-	r.resource_name = wire_str_of(topic);
-	r.name = wire_str_of(config->name);
-	r.value = wire_str_null();
-	if (config->value == NULL) {
-		if (topic_config_find(config->name) == NULL)
-			return topic_config_check(config->name, "", value, sizeof(value), err);
-	} else {
-		if (topic_config_check(config->name, config->value, value, sizeof(value), err) == -1)
-			return -1;
-		r.value = wire_str_of(value);
-	}
-	return change_add(c, &wire_config_record, 0, &r, err);
+	if (config->value == NULL && topic_config_find(config->name) == NULL)
+		return topic_config_check(config->name, "", value, sizeof(value), err);
+	if (config->value != NULL &&
+	    topic_config_check(config->name, config->value, value, sizeof(value), err) == -1)
+		return -1;
+	return topic_add_config(
+	    &to, 2, topic, config->name, config->value != NULL ? value : NULL, err);
 }
 
 static int
 add_partition(struct change *c, const struct uuid *topic_id, int32_t number, struct err *err)
 {
-	int32_t node = c->s->node_id;
-	struct uuid directory = c->s->directory_id;
-	struct partition_record r;
+	struct topic_records to = records_of(c);
 
-	wire_init(&wire_partition_record, &r);
-	r.partition_id = number;
-	r.topic_id = *topic_id;
-	r.replicas.items = r.isr.items = &node;
-	r.replicas.count = r.isr.count = 1;
-	r.leader = node;
-	r.leader_epoch = r.partition_epoch = 0;
-	r.directories.items = &directory;
-	r.directories.count = 1;
-	return change_add(c, &wire_partition_record, 2, &r, err);
-}
-
-/* '.' and '_' are the same in Kafka's metric names, so it refuses topics that
- * differ in nothing else. */
-static bool
-names_collide(const char *a, const char *b)
-{
-	for (; *a != '\0' && *b != '\0'; a++, b++)
-		if ((*a == '.' ? '_' : *a) != (*b == '.' ? '_' : *b))
-			return false;
-	return *a == *b;
+	return topic_add_partition(
+	    &to, topic_id, number, &c->s->node_id, &c->s->directory_id, 1, err);
 }
 
 static int
 check_name(const struct store *s, const char *name, struct err *err)
 {
+	const struct image_topic *other;
+
 	if (!topic_name_ok(name))
 		return err_set(err, ERR_INVALID_TOPIC_EXCEPTION,
 		    "%.260s: a topic name is 1 to 249 of a-z A-Z 0-9 . _ -, and not . or ..", name);
@@ -74,24 +55,11 @@ check_name(const struct store *s, const char *name, struct err *err)
 		return err_set(err, ERR_TOPIC_ALREADY_EXISTS, "topic %s is there already", name);
 	if (strcmp(name, METADATA_TOPIC) == 0)
 		return err_set(err, ERR_INVALID_TOPIC_EXCEPTION, "%s is the metadata log", name);
-	for (struct map_entry *e = NULL; (e = map_next(&s->image.topics, e)) != NULL;) {
-		const struct image_topic *t = e->value;
-
-		if (names_collide(t->name, name))
-			return err_set(err, ERR_INVALID_TOPIC_EXCEPTION,
-			    "%s: differs from topic %s only in . and _", name, t->name);
-	}
+	other = topic_collision(&s->image, name);
+	if (other != NULL)
+		return err_set(err, ERR_INVALID_TOPIC_EXCEPTION,
+		    "%s: differs from topic %s only in . and _", name, other->name);
 	return 0;
-}
-
-static void
-draw_id(struct store *s, struct uuid *id)
-{
-	uint8_t random[16];
-
-	do
-		os_random(s->os, random, sizeof(random));
-	while (!uuid_from_random(id, random) || image_topic_by_id(&s->image, id) != NULL);
 }
 
 /* --- what deleted topics leave ----------------------------------------------------- */
@@ -201,23 +169,22 @@ create(struct change *c, const struct store_topic_spec *spec, struct err *err)
 {
 	struct store *s = c->s;
 	int32_t count = spec->partitions == -1 ? s->options.num_partitions : spec->partitions;
-	struct topic_record r;
+	struct topic_records to = records_of(c);
+	struct uuid id;
 
 	if (check_name(s, spec->name, err) == -1)
 		return -1;
 	if (count < 1)
 		return err_set(err, ERR_INVALID_PARTITIONS, "%s: %d partitions wanted", spec->name, count);
-	wire_init(&wire_topic_record, &r);
-	r.name = wire_str_of(spec->name);
-	draw_id(s, &r.topic_id);
-	if (change_add(c, &wire_topic_record, 0, &r, err) == -1)
+	topic_draw_id(s->os, &s->image, &id);
+	if (topic_add_topic(&to, spec->name, &id, err) == -1)
 		return -1;
 	for (size_t i = 0; i < spec->config_count; i++)
 		if (spec->configs[i].value != NULL &&
 		    add_config(c, spec->name, &spec->configs[i], err) == -1)
 			return -1;
 	for (int32_t i = 0; i < count; i++)
-		if (add_partition(c, &r.topic_id, i, err) == -1)
+		if (add_partition(c, &id, i, err) == -1)
 			return -1;
 	/* A topic of that name may have left its offsets behind. */
 	if (checkpoints_forget(s, spec->name, err) == -1 || change_commit(c, err) == -1)
@@ -312,15 +279,12 @@ static int
 delete_topic(struct change *c, const char *topic, struct err *err)
 {
 	const struct image_topic *t = topic_wanted(c, topic, err);
-	struct remove_topic_record r;
+	struct topic_records to = records_of(c);
 	struct err later;
 
 	if (t == NULL)
 		return -1;
-	wire_init(&wire_remove_topic_record, &r);
-	r.topic_id = t->id;
-	if (change_add(c, &wire_remove_topic_record, 0, &r, err) == -1 ||
-	    change_commit(c, err) == -1)
+	if (topic_add_removal(&to, &t->id, err) == -1 || change_commit(c, err) == -1)
 		return -1;
 	remove_all_dead(c->s);
 	if (checkpoints_forget(c->s, topic, &later) == -1)

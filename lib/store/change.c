@@ -134,13 +134,6 @@ change_begin(struct change *c, struct store *s, struct err *err)
 }
 
 int
-change_add(struct change *c, const struct wire_schema *schema, int version, const void *msg,
-    struct err *err)
-{
-	return records_add_metadata(&c->bb, schema, version, msg, c->now_ms, err);
-}
-
-int
 change_commit(struct change *c, struct err *err)
 {
 	return commit_batch(c, &c->bb, c->s->image.epoch, err);

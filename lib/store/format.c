@@ -30,6 +30,16 @@ static const struct {
     {"transaction.version", 2},
 };
 
+void
+format_metadata_config(struct mlog_config *c)
+{
+	mlog_config_default(c);
+	/* Never rolled by a clock: tools look at its size to see whether it has grown. */
+	c->segment_ms = INT64_MAX;
+	c->max_message_bytes = METADATA_BATCH_MAX;
+	c->cleanup_delete = false;
+}
+
 /* --- meta.properties ----------------------------------------------------------- */
 
 /* The value of `key`, copied and trimmed into `out`. Java's properties as Kafka

@@ -32,8 +32,8 @@ pause_more(struct pause *p, const char *path, const char *holder, struct err *er
 {
 	if (os_mono_ns(p->w->os) >= p->until_ns)
 		return err_set(err, ERR_BUSY,
-		    "%s: locked by another process for %lld ms: %s (-m: wait longer)", path,
-		    (long long)p->w->most_ms, holder);
+		    "%s: locked by another process for %lld ms: %s%s", path,
+		    (long long)p->w->most_ms, holder, p->w->advice != NULL ? p->w->advice : "");
 	os_sleep_ms(p->w->os, p->sleep_ms);
 	if (p->sleep_ms < LOCK_SLEEP_MAX_MS)
 		p->sleep_ms *= 2;

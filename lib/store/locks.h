@@ -15,7 +15,10 @@
 struct lock_wait {
 	struct os *os;
 	int64_t most_ms; /* -1: without limit */
+	const char *advice; /* for who waited in vain, behind the text; NULL: none */
 };
+
+#define LOCK_ADVICE_TOOL " (-m: wait longer)"
 
 /* Locks a descriptor of PATH; `holder` says who else may: "a daemon". */
 int lock_file(const struct lock_wait *w, int fd, enum os_lock_kind kind, const char *path,

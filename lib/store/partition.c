@@ -321,11 +321,7 @@ take_settings(struct store *s, struct store_partition *p, struct err *err)
 static void
 metadata_settings(struct store *s, struct store_partition *p)
 {
-	mlog_config_default(&p->log.config);
-	/* Never rolled by us, so that its size tells whether it has grown. */
-	p->log.config.segment_ms = INT64_MAX;
-	p->log.config.max_message_bytes = METADATA_BATCH_MAX;
-	p->log.config.cleanup_delete = false;
+	format_metadata_config(&p->log.config);
 	p->leader_epoch = s->image.epoch;
 }
 
@@ -418,8 +414,9 @@ open_log(struct store *s, struct store_partition *p, int trust, const struct tai
 		args.start_offset = checkpoints_get(s, LOG_STARTS, p->topic, p->number);
 		p->checkpointed = args.recovery_point;
 	} else {
-		/* A log that ends below the snapshot begins anew there (KRaft). */
-		args.start_offset = s->snapshot_end;
+		/* A log that ends below the snapshot begins anew there (KRaft). What the
+		 * snapshot holds was durable before it was made. */
+		args.start_offset = args.recovery_point = s->snapshot_end;
 	}
 	if (trust >= 0 && h->tail.synced_offset > args.recovery_point)
 		args.recovery_point = h->tail.synced_offset;

@@ -13,19 +13,13 @@
 
 #include "log/checkpoint.h"
 #include "store/directory.h"
+#include "store/format.h"
 #include "store/locks.h"
 #include "store/records.h"
 #include "store/store.h"
 #include "store/tail.h"
 
-#define METADATA_TOPIC "__cluster_metadata"
 #define OFFSETS_TOPIC "__consumer_offsets"
-
-/* The id that Kafka gives the metadata log. */
-extern const struct uuid metadata_topic_id;
-
-/* Largest batch of the metadata log (Kafka's KafkaRaftClient.MAX_BATCH_SIZE_BYTES). */
-#define METADATA_BATCH_MAX (8 << 20)
 
 /* Partitions whose files are held open at once, beyond those that wait for a
  * sync; each takes up to five descriptors. */
@@ -105,35 +99,6 @@ int store_path(const struct store *s, char path[STORE_PATH_MAX], const char *nam
 /* Reads on in the metadata log, whether or not it seems to have grown. */
 int store_read_metadata(struct store *s, struct err *err);
 
-/* --- format.c ---------------------------------------------------------------- */
-
-struct meta_properties {
-	struct uuid cluster_id, directory_id;
-	int32_t node_id;
-	char cluster_id_text[256]; /* which need not be a uuid's */
-};
-
-/* The node of a store that tools make. */
-#define STORE_NODE_ID 1
-
-/* Reads DIR/meta.properties. ERR_NOT_FOUND, ERR_CORRUPT. */
-int meta_properties_read(struct os *os, const char *dir, struct meta_properties *out,
-    struct err *err);
-
-/* Makes a store in an empty or missing directory, as Kafka's format does. A
- * store that another process made meanwhile is fine. ERR_NOT_FOUND where there
- * are foreign files. */
-int store_format(struct os *os, const char *dir, int32_t node_id, struct err *err);
-
-/* The first records of a metadata log, as its first leader writes them: who
- * leads and votes (a control batch; in a log that has begun, who leads is all of
- * it), features (a data batch). */
-int format_leader_change(
-    struct batch_builder *bb, int32_t node_id, int64_t now_ms, struct err *err);
-int format_leader_batch(struct batch_builder *bb, const struct meta_properties *m, int64_t now_ms,
-    struct err *err);
-int format_feature_batch(struct batch_builder *bb, int64_t now_ms, struct err *err);
-
 /* --- locks.c ------------------------------------------------------------------ */
 
 /* `.lock` shared. ERR_BUSY, ERR_REFUSED. */
@@ -147,7 +112,8 @@ int store_remove_marker(struct store *s, struct err *err);
 static inline struct lock_wait
 store_wait(const struct store *s)
 {
-	return (struct lock_wait){.os = s->os, .most_ms = s->options.lock_wait_ms};
+	return (struct lock_wait){
+	    .os = s->os, .most_ms = s->options.lock_wait_ms, .advice = LOCK_ADVICE_TOOL};
 }
 
 /* --- partition.c --------------------------------------------------------------- */
@@ -243,16 +209,12 @@ int partition_clean(struct store *s, struct store_partition *p, bool wanted,
 struct change {
 	struct store *s;
 	struct store_partition *metadata;
-	struct batch_builder bb;
+	struct batch_builder bb; /* the records */
 	int64_t now_ms;
 };
 
 /* Locks and reads all there is; then the image is the truth until change_end. */
 int change_begin(struct change *c, struct store *s, struct err *err);
-
-/* Adds a record. */
-int change_add(struct change *c, const struct wire_schema *schema, int version, const void *msg,
-    struct err *err);
 
 /* Appends, syncs, applies. */
 int change_commit(struct change *c, struct err *err);

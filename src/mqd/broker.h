@@ -35,6 +35,7 @@ enum broker_worker {
 	WORKER_READ,  /* cold reads, lookups */
 	WORKER_CHECK, /* opens compressed batches that were produced */
 	WORKER_KEEP,  /* what may take long: compaction, recovery, loading groups */
+	WORKER_METADATA, /* owns the metadata log: a change is one append and its sync */
 };
 
 struct broker {
