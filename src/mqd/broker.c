@@ -13,6 +13,9 @@
 /* How long clients may take to read their last answers. */
 #define STOP_NET_MS 5000
 
+/* How long a start waits for tools that are in the middle of something. */
+#define START_WAIT_MS 10000
+
 /* --- what parts tell each other ---------------------------------------------------- */
 
 static void
@@ -20,22 +23,7 @@ metadata_changed(void *ctx, const char *topic, const struct uuid *topic_id)
 {
 	struct broker *b = ctx;
 
-	/* While the broker is being built nobody is there to be told: see topics_begin. */
-	if (b->partitions == NULL)
-		return;
 	partitions_changed(b->partitions, cluster_image(b->cluster), topic, topic_id);
-}
-
-static void
-topics_begin(struct broker *b)
-{
-	const struct image *im = cluster_image(b->cluster);
-
-	for (struct map_entry *e = NULL; (e = map_next(&im->topics, e)) != NULL;) {
-		const struct image_topic *t = e->value;
-
-		partitions_changed(b->partitions, im, t->name, &t->id);
-	}
 }
 
 static void
@@ -47,6 +35,14 @@ logs_failed(void *ctx, const struct err *err)
 	    err->text);
 }
 
+static void
+metadata_failed(void *ctx, const struct err *err)
+{
+	struct broker *b = ctx;
+
+	os_note(b->os, OS_ERROR, "%s: no change is made any more: %s", b->config->dir, err->text);
+}
+
 /* --- start -------------------------------------------------------------------------- */
 
 static int
@@ -55,8 +51,8 @@ start_cluster(struct broker *b, struct err *err)
 	const struct broker_config *config = b->config;
 	struct cluster_options o = {.dir = config->dir, .node_id = config->node_id,
 	    .host = config->advertised_host, .port = config->advertised_port, .rack = config->rack,
-	    .snapshot_bytes = config->metadata_snapshot_bytes, .changed = metadata_changed,
-	    .ctx = b};
+	    .snapshot_bytes = config->metadata_snapshot_bytes, .lock_wait_ms = START_WAIT_MS,
+	    .changed = metadata_changed, .failed = metadata_failed, .ctx = b};
 
 	b->cluster = cluster_new(b->os, &o, err);
 	return b->cluster == NULL ? -1 : 0;
@@ -82,7 +78,7 @@ start(struct broker *b, struct err *err)
 	b->partitions = partitions_new(b);
 	if (b->partitions == NULL)
 		return err_nomem(err);
-	topics_begin(b);
+	cluster_announce(b->cluster);
 	b->net = net_new(b, err);
 	return b->net == NULL ? -1 : 0;
 }
@@ -108,16 +104,24 @@ broker_new(struct os *os, const struct broker_config *config, struct err *err)
 /* --- stop --------------------------------------------------------------------------- */
 
 static void
-logs_stopped(void *ctx, const struct err *err)
+cluster_stopped(void *ctx, const struct err *err)
 {
 	struct broker *b = ctx;
-	struct err why;
 
 	if (err->code != 0)
 		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
-	else if (cluster_stop(b->cluster, &why) == -1)
-		os_note(b->os, OS_ERROR, "not a clean stop: %s", why.text);
 	b->stopped(b->stopped_ctx);
+}
+
+/* Without what the logs owe there is no clean stop to be told. */
+static void
+logs_stopped(void *ctx, const struct err *err)
+{
+	struct broker *b = ctx;
+
+	cluster_stop(b->cluster, err->code == 0, cluster_stopped, b);
+	if (err->code != 0)
+		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
 }
 
 static void

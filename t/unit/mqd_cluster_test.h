@@ -128,7 +128,7 @@ stop(struct cluster *c)
 	struct os *os = c->os;
 
 	stopped = -1;
-	cluster_stop(c, on_stopped, NULL);
+	cluster_stop(c, true, on_stopped, NULL);
 	settle(os);
 	cluster_free(c);
 	return stopped;

@@ -168,7 +168,7 @@ set_broker_default(struct world *w, const char *name, const char *value)
 	r.name = wire_str_of(name);
 	r.value = wire_str_of(value);
 	if (s != NULL && change_begin(&c, s, &w->err) == 0) {
-		ok(change_add(&c, &wire_config_record, 0, &r, &w->err) == 0 &&
+		ok(records_add_metadata(&c.bb, &wire_config_record, 0, &r, c.now_ms, &w->err) == 0 &&
 		    change_commit(&c, &w->err) == 0, "a broker's default is set");
 		change_end(&c);
 	}

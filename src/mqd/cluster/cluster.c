@@ -63,7 +63,7 @@ make(struct os *os, const struct cluster_options *o)
 		c->metadata_dir = NULL;
 	c->options.dir = c->dir;
 	c->options.cluster_id = copy(o->cluster_id, &ok);
-	c->options.host = copy(o->host, &ok);
+	c->options.host = copy(o->host != NULL ? o->host : "localhost", &ok);
 	c->options.rack = copy(o->rack, &ok);
 	if (ok && c->dir != NULL && c->metadata_dir != NULL)
 		return c;

@@ -28,7 +28,7 @@ struct cluster_options {
 	const char *dir;
 	int32_t node_id;
 	const char *cluster_id; /* cluster.id, which the store's must be; NULL: any */
-	const char *host; /* the advertised address, for the registration */
+	const char *host; /* the advertised address, for the registration; NULL: localhost */
 	int32_t port;
 	const char *rack; /* or NULL */
 	int64_t snapshot_bytes; /* metadata.log.max.record.bytes.between.snapshots */
@@ -58,11 +58,12 @@ struct cluster *cluster_new(struct os *os, const struct cluster_options *o, stru
 /* Tells `changed` of each topic, and once of anything else: when the rest is built. */
 void cluster_announce(struct cluster *c);
 
-/* Clean stop, once the logs have stopped: waits for the change under way (those that
- * are not begun fail with NOT_CONTROLLER), fences this broker, and writes the marker
- * (.kafka_cleanshutdown). `done` comes from os_turn; err->code 0: all went well. */
-void cluster_stop(
-    struct cluster *c, void (*done)(void *ctx, const struct err *err), void *ctx);
+/* Stop, once the logs have stopped: waits for the change under way (those that are not
+ * begun fail with NOT_CONTROLLER), fences this broker, and, if they stopped `clean`,
+ * writes the marker (.kafka_cleanshutdown). `done` comes from os_turn; err->code 0: all
+ * went well. */
+void cluster_stop(struct cluster *c, bool clean, void (*done)(void *ctx, const struct err *err),
+    void *ctx);
 
 /* Lets go of everything, the locks last. Not while a change, a snapshot or a stop is
  * under way, unless the os is dead (a simulated crash): no completion may come. */

@@ -91,7 +91,7 @@ struct cluster {
 	/* The stop. */
 	void (*stopped)(void *ctx, const struct err *err);
 	void *stopped_ctx;
-	bool stop_begun;
+	bool stop_clean, stop_begun;
 	struct err stop_err;
 };
 

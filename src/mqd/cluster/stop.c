@@ -62,7 +62,8 @@ stop_run(struct os_job *j)
 		return;
 	write_tail(c);
 	err->code = 0;
-	(void)write_marker(c, err);
+	if (c->stop_clean)
+		(void)write_marker(c, err);
 }
 
 static void
@@ -91,8 +92,10 @@ cluster_stop_now(struct cluster *c)
 }
 
 void
-cluster_stop(struct cluster *c, void (*done)(void *ctx, const struct err *err), void *ctx)
+cluster_stop(
+    struct cluster *c, bool clean, void (*done)(void *ctx, const struct err *err), void *ctx)
 {
+	c->stop_clean = clean;
 	c->stopping = true;
 	c->stopped = done;
 	c->stopped_ctx = ctx;
