@@ -248,6 +248,13 @@ batch_set_append_time(uint8_t *bytes, int64_t timestamp)
 }
 
 void
+batch_set_max_timestamp(uint8_t *bytes, int64_t timestamp)
+{
+	be64_put(bytes + AT_MAX_TIMESTAMP, (uint64_t)timestamp);
+	batch_set_crc(bytes);
+}
+
+void
 batch_set_producer(uint8_t *bytes, int64_t id, int16_t epoch, int32_t base_sequence)
 {
 	be64_put(bytes + AT_PRODUCER_ID, (uint64_t)id);

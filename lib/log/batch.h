@@ -167,11 +167,12 @@ enum batch_fault batch_check_records(const struct batch *b, bool strict_offsets,
 
 /* Sets fields in place, in the bytes of a whole batch. The first two are outside
  * the checksum; batch_set_append_time rewrites max timestamp and type, and the
- * checksum if either changed; batch_set_producer the producer's fields and the
- * checksum. A view of the bytes must be taken anew. */
+ * checksum if either changed; batch_set_max_timestamp and batch_set_producer those
+ * fields and the checksum. A view of the bytes must be taken anew. */
 void batch_set_base_offset(uint8_t *bytes, int64_t base_offset);
 void batch_set_leader_epoch(uint8_t *bytes, int32_t leader_epoch);
 void batch_set_append_time(uint8_t *bytes, int64_t timestamp);
+void batch_set_max_timestamp(uint8_t *bytes, int64_t timestamp);
 void batch_set_producer(uint8_t *bytes, int64_t id, int16_t epoch, int32_t base_sequence);
 
 /* Writes the header at `bytes` (BATCH_HEADER and more) from `b`, with length

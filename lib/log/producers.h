@@ -62,6 +62,13 @@ struct producer_entry *producers_find(const struct producers *p, int64_t id);
 int producers_replay(struct producers *p, const struct batch *b, struct aborted_txn *aborted,
     bool *has_aborted, struct err *err);
 
+/* May a batch with a producer id be appended? By Kafka's checks of a leader, in their
+ * order; `sequences`: of a client, else only epochs count. 0; 1: it is there already,
+ * `same` says where; -1: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER,
+ * INVALID_TXN_STATE. Of an unknown producer all is taken (KIP-360). */
+int producers_check(const struct producers *p, const struct batch *b, bool sequences,
+    struct producer_batch *same, struct err *err);
+
 /* First offset of the oldest open transaction, or -1. */
 int64_t producers_first_unstable(const struct producers *p);
 

@@ -57,6 +57,9 @@ void reader_position(const struct reader *r, int64_t *segment_base, int64_t *pos
 int reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
     int64_t *found_timestamp, struct err *err);
 
+/* The largest timestamp of any record, -1 if there is none; looks at every segment. */
+int reader_newest_time(struct reader *r, int64_t *timestamp, struct err *err);
+
 /* The caller knows (a checkpoint, a hint) that all below `offset` was durable
  * once: bad bytes at the end that hide it are rot and told as such, not taken for
  * a batch that is being written. */

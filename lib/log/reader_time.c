@@ -216,3 +216,38 @@ reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
 	view_release(&v);
 	return got == -1 ? -1 : 0;
 }
+
+static int
+newest_of(struct reader *r, int64_t *timestamp, struct err *err)
+{
+	struct view v;
+	int got = 0;
+
+	*timestamp = -1;
+	view_init(&v, r->os, r->dir);
+	for (size_t i = 0; got == 0 && i < r->names.count; i++) {
+		int64_t newest;
+
+		got = view_open(&v, r->names.names[i].base, err);
+		if (got == 0)
+			got = view_newest(&v, &newest, err);
+		if (got == 0 && newest > *timestamp)
+			*timestamp = newest;
+	}
+	view_release(&v);
+	return got;
+}
+
+int
+reader_newest_time(struct reader *r, int64_t *timestamp, struct err *err)
+{
+	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
+		if (reader_list(r, err) == -1)
+			return -1;
+		if (newest_of(r, timestamp, err) == 0)
+			return 0;
+		if (err->code != ERR_AGAIN)
+			return -1;
+	}
+	return -1;
+}

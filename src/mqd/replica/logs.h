@@ -15,6 +15,9 @@
  *     later append fails with KAFKA_STORAGE_ERROR, synced offsets stand still, and
  *     `failed` is told once.
  *  5. A log that is not used holds no descriptor and no struct mlog.
+ *  6. A completion comes from os_turn. Callbacks may call anything here.
+ *  7. A directory is made only when no checkpoint file speaks of it, so that what was
+ *     said of a deleted topic is never believed of the next one of that name.
  *
  * Knows lib/log, lib/store's pure parts, and os; knows nothing of leaders, requests
  * or the network.
@@ -30,25 +33,41 @@
 #include "os/os.h"
 
 struct logs;
+struct image; /* store/image.h */
 
 struct logs_options {
 	const char *dir;
-	int64_t disk_min_free; /* disk.min.free: appends are refused below */
+	int64_t disk_min_free; /* disk.min.free: appends are refused below; 0: never */
+	int64_t checkpoint_ms; /* log.flush.offset.checkpoint.interval.ms: how often recovery
+	                          points and hints are written; 0: LOGS_CHECKPOINT_MS */
+	int64_t producer_expire_ms; /* producer.id.expiration.ms; 0: a day */
+	size_t open_max;            /* logs that are open at once; 0: LOGS_OPEN_MAX */
 	int32_t metadata_epoch_before; /* of the metadata log before this start: hints (mq.tail)
 	                                  of this epoch are believed */
 	int32_t metadata_epoch;        /* since */
 	bool clean;                    /* the last stop was a clean one: believe sizes */
-	/* The directory has failed. */
+	/* The directory has failed. Every plog has `failed` by then, and is told by `moved`. */
 	void (*failed)(void *ctx, const struct err *err);
 	void *ctx;
 };
 
+#define LOGS_CHECKPOINT_MS 60000
+#define LOGS_PRODUCER_EXPIRE_MS 86400000
+#define LOGS_OPEN_MAX 1000   /* each has up to five descriptors */
+#define LOGS_IDLE_MS 600000  /* one that was not used for so long is closed */
+#define LOGS_SYNC_FDS 1024   /* of one sync: what does not fit waits for the next */
+
+/* Reads the directory's checkpoint files (blocks). What earlier stops left of deleted
+ * partitions (-delete) is removed in the background. */
 struct logs *logs_new(struct os *os, const struct logs_options *o, struct err *err);
 
-/* After logs_stop is done, or as a crash does it. Completions do not come any more. */
+/* After logs_stop is done, and all handles were freed; or as a crash does it, when the
+ * os is dead and runs no job any more: then with all handles that are left. */
 void logs_free(struct logs *s);
 
-/* Clean stop: everything synced, recovery points and hints written. */
+/* Clean stop: everything synced, recovery points and hints written, files closed.
+ * Nothing is begun after this call; what is under way comes to its end first. `err` is
+ * NULL, or says why the stop is not a clean one. Handles stay valid. */
 void logs_stop(struct logs *s, void (*done)(void *ctx, const struct err *err), void *ctx);
 
 /* What of a topic's configuration its logs need. */
@@ -56,16 +75,34 @@ struct plog_settings {
 	struct mlog_config log;
 	int64_t flush_messages; /* flush.messages; 1: each append is synced (the default) */
 	int64_t flush_ms;       /* flush.ms; -1 none */
+	int64_t before_max_ms, after_max_ms; /* message.timestamp.{before,after}.max.ms */
+	int compression;                     /* compression.type: a codec, or PLOG_AS_PRODUCED */
+	int compression_level;
 };
+
+#define PLOG_AS_PRODUCED (-1)
+
+/* What the image says of a topic. */
+void plog_settings_resolve(const struct image *im, const char *topic, struct plog_settings *out);
+
+/* Does a sync come after each append? Then what counts is the synced end, else the
+ * written one. */
+static inline bool
+plog_is_synced(const struct plog_settings *s)
+{
+	return s->flush_messages <= 1;
+}
 
 /* One partition's log. The upper part is for reading, as of the last completion. */
 struct plog {
 	int64_t start_offset, end_offset, synced_offset;
-	int64_t unstable_offset; /* first offset of the oldest open transaction; -1 none */
+	int64_t unstable_offset; /* first offset of the oldest transaction that is open, or
+	                            whose marker is not synced yet; -1 none */
 	int64_t bytes;           /* of its .log files */
 	bool loaded;             /* the above are known: loading is done */
 	bool failed;
-	/* Called on the loop after any of them moved. */
+	/* Called on the loop after any of them moved, and when the directory failed; after
+	 * the `done` of the appends that moved it. NULL: not. */
 	void (*moved)(struct plog *l);
 	void *ctx;
 	const char *topic; /* owned */
@@ -75,8 +112,15 @@ struct plog {
 	struct plog_impl *impl; /* logs*.c */
 };
 
+/* What is waiting to be done with a log; the first member of what callers pass. */
+struct plog_item {
+	struct plog *log;
+	struct plog_item *next;
+	int kind; /* logs_impl.h */
+};
+
 /* A handle; touches no file. NULL: no memory. The directory is made at the first
- * append. A directory of another topic id is put away first (-stray). */
+ * append or job. A directory of another topic id is put away first (-stray). */
 struct plog *plog_new(struct logs *s, const char *topic, int32_t number, const struct uuid *topic_id,
     const struct plog_settings *settings);
 
@@ -92,17 +136,17 @@ void plog_set(struct plog *l, const struct plog_settings *settings);
  * `done` on the loop, with the plog's upper part up to date. If the log cannot be
  * opened, run is not called and err says why. The struct is the caller's. */
 struct plog_job {
+	struct plog_item item;
 	int (*run)(struct plog_job *j, struct mlog *log, struct err *err);
 	void (*done)(struct plog_job *j);
 	void *ctx;
+	bool alone;     /* not while a sync of the log is under way: for what cuts its end */
 	struct err err; /* code 0: done well */
-	struct plog *log;
-	struct os_job os_job;
-	struct plog_job *next;
 };
 void plog_run(struct plog *l, struct plog_job *j);
 
-/* A job that does nothing but load: when it is done the ends are known. */
+/* A job that does nothing but load: when it is done the ends are known. Makes no
+ * directory: a log that was never written to is empty. */
 void plog_load(struct plog *l, struct plog_job *j);
 
 /* --- appending -------------------------------------------------------------------- */
@@ -118,6 +162,7 @@ enum append_origin {
  * plog_append has them opened on WORKER_CHECK first, keeping the order of the log.
  * Written into: offset, epoch, append time. */
 struct plog_append {
+	struct plog_item item;
 	uint8_t *bytes;
 	size_t len;
 	enum append_origin origin;
@@ -133,9 +178,17 @@ struct plog_append {
 	int64_t base_offset, last_offset;
 	int64_t append_time;  /* -1 unless LogAppendTime */
 	int64_t start_offset; /* of the log */
+	int32_t bad_record;   /* of INVALID_RECORD and the like: which; -1: the batch */
 	/* logs' own */
-	struct plog *log;
-	struct plog_append *next;
+	struct plog_check {
+		struct plog_settings settings;
+		int64_t now_ms;
+		bool running;
+		struct batch_builder *packed; /* the batch in another codec */
+		struct os_job os_job;
+	} check;
+	int64_t written_at; /* byte in the segment; -1: not one place */
+	int64_t segment_base;
 };
 void plog_append(struct plog *l, struct plog_append *a);
 
@@ -144,6 +197,7 @@ void plog_append(struct plog *l, struct plog_append *a);
 /* Whole batches from the one that holds `offset` on, all below limit_offset; out of
  * one segment. */
 struct plog_read {
+	struct plog_item item;
 	int64_t offset;
 	int64_t limit_offset; /* at most end_offset */
 	size_t bytes_max;
@@ -161,12 +215,16 @@ struct plog_read {
 	size_t len;
 	struct aborted_txn *aborted_list;
 	size_t aborted_count;
-	struct plog *log;
+	/* logs' own */
 	struct os_job os_job;
 	void *own;
+	int64_t start_offset, synced_offset, plain_offset;
+	int64_t hot_base;
+	int hot_fd;
 };
 
-/* 1: answered at once, done is not called; 0: done comes. */
+/* 1: answered at once, done is not called; 0: done comes. An offset at limit_offset
+ * reads nothing. The log is loaded first, if need be. */
 int plog_read(struct plog *l, struct plog_read *r);
 void plog_read_release(struct plog_read *r);
 
@@ -174,6 +232,7 @@ void plog_read_release(struct plog_read *r);
  * PLOG_MAX_TIMESTAMP, the first record of the largest timestamp. -1, -1: none. */
 #define PLOG_MAX_TIMESTAMP (-3)
 struct plog_find {
+	struct plog_item item;
 	int64_t timestamp, limit_offset;
 	void (*done)(struct plog_find *f);
 	void *ctx;
@@ -181,16 +240,44 @@ struct plog_find {
 	int32_t leader_epoch;            /* of that offset; -1 unknown */
 	int code;
 	struct err err;
-	struct plog *log;
+	int64_t start_offset;
 	struct os_job os_job;
 };
 void plog_find(struct plog *l, struct plog_find *f);
 
+/* --- taking away ------------------------------------------------------------------ */
+
+/* Moves the log start up to `offset` (DeleteRecords): durable when it is done. One that
+ * is not above the start changes nothing. OFFSET_OUT_OF_RANGE above the end. */
+struct plog_trim {
+	int64_t offset;
+	void (*done)(struct plog_trim *t);
+	void *ctx;
+	struct err err;       /* code 0: done well */
+	int64_t start_offset; /* out */
+	/* logs' own */
+	struct plog_job job;
+	struct plog_trim *next;
+};
+void plog_trim(struct plog *l, struct plog_trim *t);
+
+/* Deletes the segments below limit_offset that retention allows; none by its age while
+ * the clock is in doubt. */
+struct plog_retain {
+	int64_t limit_offset;
+	void (*done)(struct plog_retain *r);
+	void *ctx;
+	struct err err;
+	struct mlog_retained gone; /* out */
+	struct plog_job job;       /* logs' own */
+};
+void plog_retain(struct plog *l, struct plog_retain *r);
+
 /* --- removing --------------------------------------------------------------------- */
 
 /* The topic is gone: the directory is renamed (-delete) and removed, in the
- * background. The handle goes with it; what is under way is told
- * UNKNOWN_TOPIC_OR_PARTITION first. */
+ * background. What is waiting is told UNKNOWN_TOPIC_OR_PARTITION; then the handle
+ * is freed, from os_turn: nothing is called with it after the last `done`. */
 void plog_delete(struct plog *l);
 
 #endif
