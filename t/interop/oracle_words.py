@@ -1,12 +1,13 @@
 """oracle_words: what the cases of oracle.py are written with.
 
-    case(NAME, API, step, step, ..., topics={"t": 1}, versions=None)
+    case(NAME, API, step, step, ..., topics={"t": 1}, versions=None, alone=False)
 
 declares one case. It is run once for each version of API (versions: None all,
 (low, high), or a list). Each run has names of its own: "$t" in any string is a
 topic or group that no other run has, and is shown as $t again. topics are made
 before the first step and deleted after the last: a number of partitions, or
-dict(partitions=2, configs={"max.message.bytes": "100"}).
+dict(partitions=2, configs={"max.message.bytes": "100"}). alone: no other case
+runs meanwhile, since this one changes or shows what is not its own.
 
 Steps, in the order in which they happen (each belongs to connection conn, which
 is opened when first used, and again after the broker closed it):
@@ -17,7 +18,8 @@ is opened when first used, and again after the broker closed it):
     pending(conn=...)       fact: no answer has come within 0.3 s
     silent(API, BODY)       a request that has no answer; a second one behind it
                             shows whether the connection lives
-    raw(BYTES)              bytes as they are, framed; the answer, or closed
+    raw(BYTES)              bytes as they are, framed (unframed=True: not); the
+                            answer, answer=(API, version) says of what; or closed
     until(API, BODY, test)  ask again until test(answer), then that is the answer
     hang_up(conn=...)       close the connection
 
@@ -83,13 +85,14 @@ def idem(records=1, seq=0, pid=Saved("pid"), epoch=Saved("epoch"), **kwargs):
 
 
 class Case:
-    def __init__(self, name, api, steps, topics, versions):
+    def __init__(self, name, api, steps, topics, versions, alone):
         self.name, self.api, self.steps, self.topics, self.versions = name, api, steps, topics, versions
+        self.alone = alone
         self.title = f"{api}: {name}"
 
 
-def case(name, api, *steps, topics=None, versions=None):
-    made = Case(name, api, steps, topics or {}, versions)
+def case(name, api, *steps, topics=None, versions=None, alone=False):
+    made = Case(name, api, steps, topics or {}, versions, alone)
     if any(made.title == other.title for other in CASES):
         raise ValueError(f"two cases are called {made.title}")
     CASES.append(made)
