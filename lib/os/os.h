@@ -459,7 +459,8 @@ os_connect(struct os *os, struct os_stream *s, const char *address)
 
 /* Queues a piece. What is queued in one turn leaves together at its end, what is
  * queued between turns before the next one waits. The order is kept, also that
- * of the `done`s. After os_stream_close, or `closed`: done comes with ECANCELED. */
+ * of the `done`s. After os_stream_close, or `closed`: done comes with ECANCELED,
+ * before `closed` if that is still to come and no such done sends again. */
 static inline void
 os_stream_send(struct os *os, struct os_stream *s, struct os_send *o)
 {

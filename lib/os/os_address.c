@@ -66,8 +66,8 @@ address_write(char text[OS_ADDRESS_MAX], const char *host, uint16_t port)
 {
 	bool is_ipv6 = strchr(host, ':') != NULL;
 
-	snprintf(text, OS_ADDRESS_MAX, "%s%s%s:%u", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "",
-	    port);
+	snprintf(
+	    text, OS_ADDRESS_MAX, "%s%s%s:%u", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
 }
 
 void

@@ -13,8 +13,8 @@
 #include "os/os_address.h"
 #include "os/os_stream_impl.h"
 
-#define ACCEPTS_MAX 64	 /* in one turn */
-#define BACKLOG 4096	 /* the kernel's own limit is often that */
+#define ACCEPTS_MAX 64 /* in one turn */
+#define BACKLOG 4096   /* the kernel's own limit is often that */
 #define FULL_PAUSE_MS 100
 
 struct os_door {
@@ -186,8 +186,8 @@ is_dead_socket(const char *path, const struct sockaddr_un *un)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return false;
-	bool dead = connect(fd, (const struct sockaddr *)un, sizeof(*un)) == -1 &&
-		    errno == ECONNREFUSED;
+	bool dead =
+	    connect(fd, (const struct sockaddr *)un, sizeof(*un)) == -1 && errno == ECONNREFUSED;
 	close(fd);
 	return dead;
 }
@@ -363,12 +363,12 @@ doors_sweep(struct os_real *r)
 {
 	struct os_door *d, *next;
 
-	TAILQ_FOREACH_SAFE(d, &r->doors, in_real, next)
-	if (d->listener == NULL) {
-		TAILQ_REMOVE(&r->doors, d, in_real);
-		free(d->path);
-		free(d);
-	}
+	TAILQ_FOREACH_SAFE (d, &r->doors, in_real, next)
+		if (d->listener == NULL) {
+			TAILQ_REMOVE(&r->doors, d, in_real);
+			free(d->path);
+			free(d);
+		}
 }
 
 void

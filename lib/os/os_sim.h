@@ -46,10 +46,10 @@ void sim_disk_free(struct sim_disk *disk);
 
 /* May be changed at any time. */
 struct sim_settings {
-	int64_t bytes_max;    /* sum of file sizes; 0: no limit. Then ENOSPC, after
-			       * the part of a write that fits */
-	int sync_ms;	      /* how long a sync takes */
-	unsigned watches_max; /* a process gets ENOSPC beyond */
+	int64_t bytes_max;	  /* sum of file sizes; 0: no limit. Then ENOSPC, after
+				   * the part of a write that fits */
+	int sync_ms;		  /* how long a sync takes */
+	unsigned watches_max;	  /* a process gets ENOSPC beyond */
 	unsigned descriptors_max; /* a process gets EMFILE beyond: files, streams and
 				   * listeners; 0: no limit */
 	unsigned cold_percent;	  /* how often a page is not resident */
@@ -136,10 +136,10 @@ struct sim_link {
 };
 
 struct sim_net_settings {
-	struct sim_link link;	 /* every way that has none of its own */
-	size_t window_bytes;	 /* for connections made from then on; at first 256 KiB */
-	unsigned split_percent;	 /* how often a read gets less than is there; at first 10 */
-	unsigned refuse_percent; /* how often a connect is refused though someone listens */
+	struct sim_link link;	   /* every way that has none of its own */
+	size_t window_bytes;	   /* for connections made from then on; at first 256 KiB */
+	unsigned split_percent;	   /* how often a read gets less than is there; at first 10 */
+	unsigned refuse_percent;   /* how often a connect is refused though someone listens */
 	unsigned cuts_per_million; /* how often a piece that arrives resets its connection */
 };
 
@@ -170,8 +170,7 @@ int64_t sim_net_now_ns(const struct sim_net *net);
 
 /* Is told, line by line, what arrives where, and what goes wrong: two runs of one
  * seed say the same. */
-void sim_net_set_trace(
-    struct sim_net *net, void (*trace)(void *ctx, const char *line), void *ctx);
+void sim_net_set_trace(struct sim_net *net, void (*trace)(void *ctx, const char *line), void *ctx);
 
 /* --- looking and tampering ------------------------------------------------ */
 

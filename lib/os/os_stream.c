@@ -58,6 +58,7 @@ conn_new(struct os_real *r)
 	c->real = r;
 	c->fd = -1;
 	c->sends_tail = &c->sends;
+	c->late_tail = &c->late;
 	c->timer.fire = on_timer;
 	c->timer.ctx = c;
 	TAILQ_INSERT_TAIL(&r->conns, c, in_real);
@@ -299,8 +300,8 @@ send_copy(struct os_conn *c, const struct os_send *o, off_t position, size_t len
 
 	if (bytes == NULL)
 		return -1;
-	n = os_file_read_at(&c->real->os, o->fd, bytes,
-	    len < COPY_BYTES_MAX ? len : COPY_BYTES_MAX, position);
+	n = os_file_read_at(
+	    &c->real->os, o->fd, bytes, len < COPY_BYTES_MAX ? len : COPY_BYTES_MAX, position);
 	if (n > 0)
 		n = send(c->fd, bytes, (size_t)n, MSG_NOSIGNAL | more_flag(o));
 	int why = errno;
@@ -391,6 +392,17 @@ linger(struct os_conn *c)
 	conn_watch(c, EV_READ);
 }
 
+static void
+pieces_done(struct os_real *r, struct os_send *o, int why)
+{
+	for (struct os_send *next; o != NULL; o = next) {
+		next = o->os_next;
+		r->ran++;
+		if (o->done != NULL)
+			o->done(o, why);
+	}
+}
+
 /* The end of a stream: its pieces, then itself. The connection lives on for a
  * moment after a drain: a close with bytes of the peer's unread would be a
  * reset, and take from the peer what it has not yet got. */
@@ -398,7 +410,7 @@ static void
 finish(struct os_conn *c)
 {
 	struct os_stream *s = c->stream;
-	struct os_send *o = c->sends, *next;
+	struct os_send *sends = c->sends, *late = c->late;
 	struct os_real *r = c->real;
 	int why = c->why;
 
@@ -410,12 +422,8 @@ finish(struct os_conn *c)
 		linger(c);
 	else
 		conn_free(c);
-	for (; o != NULL; o = next) {
-		next = o->os_next;
-		r->ran++;
-		if (o->done != NULL)
-			o->done(o, why != 0 ? why : ECANCELED);
-	}
+	pieces_done(r, sends, why != 0 ? why : ECANCELED);
+	pieces_done(r, late, ECANCELED);
 	r->ran++;
 	s->closed(s, why);
 }
@@ -441,16 +449,11 @@ conn_settle(struct os_conn *c)
 static void
 settle_canceled(struct os_real *r)
 {
-	struct os_send *o = r->canceled, *next;
+	struct os_send *o = r->canceled;
 
 	r->canceled = NULL;
 	r->canceled_tail = &r->canceled;
-	for (; o != NULL; o = next) {
-		next = o->os_next;
-		r->ran++;
-		if (o->done != NULL)
-			o->done(o, ECANCELED);
-	}
+	pieces_done(r, o, ECANCELED);
 }
 
 int
@@ -492,16 +495,19 @@ os_stream_queue(struct os *os, struct os_stream *s, struct os_send *o)
 
 	o->os_next = NULL;
 	o->os_at = 0;
-	if (c == NULL || c->drain || c->state == CONN_CLOSING) {
+	if (c == NULL) {
 		*r->canceled_tail = o;
 		r->canceled_tail = &o->os_next;
-		return;
+	} else if (c->drain || c->state == CONN_CLOSING) {
+		*c->late_tail = o;
+		c->late_tail = &o->os_next;
+	} else {
+		*c->sends_tail = o;
+		c->sends_tail = &o->os_next;
+		s->unsent += o->len;
+		if (c->state == CONN_OPEN)
+			conn_due(c);
 	}
-	*c->sends_tail = o;
-	c->sends_tail = &o->os_next;
-	s->unsent += o->len;
-	if (c->state == CONN_OPEN)
-		conn_due(c);
 }
 
 void

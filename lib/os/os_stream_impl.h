@@ -39,6 +39,7 @@ struct os_conn {
 	ev_io io;
 	struct os_timer timer; /* of an attempt to connect; of lingering */
 	struct os_send *sends, **sends_tail;
+	struct os_send *late, **late_tail; /* came after the close; canceled with it */
 	/* While it connects. */
 	char *address;
 	struct os_lookup *lookup;

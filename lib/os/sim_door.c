@@ -63,8 +63,8 @@ static void
 door_full(struct sim_door *d)
 {
 	if (!d->is_noted)
-		os_note(&d->os->os, OS_WARN, "%s: turns connections away: %s",
-		    d->listener->address, strerrordesc_np(EMFILE));
+		os_note(&d->os->os, OS_WARN, "%s: turns connections away: %s", d->listener->address,
+		    strerrordesc_np(EMFILE));
 	d->is_noted = true;
 	end_leave(door_take(d), false);
 	d->is_paused = true;

@@ -237,8 +237,8 @@ sim_net_lose(struct sim_net *net, const char *from, const char *to, bool lost)
 				return -1;
 			}
 			if (way->is_lost != lost)
-				net_trace(net, "%s>%s is %s", a->name, b->name,
-				    lost ? "lost" : "found");
+				net_trace(
+				    net, "%s>%s is %s", a->name, b->name, lost ? "lost" : "found");
 			way->is_lost = lost;
 		}
 	TAILQ_FOREACH (conn, &net->conns, in_net)

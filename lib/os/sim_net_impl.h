@@ -127,6 +127,7 @@ struct sim_end {
 	int why;
 	struct os_send *sends, **sends_tail; /* the first has not wholly gone */
 	struct os_send *sent, **sent_tail;   /* gone, and not yet told */
+	struct os_send *late, **late_tail;   /* came after the close; canceled with it */
 };
 
 struct sim_conn {

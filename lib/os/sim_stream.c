@@ -357,7 +357,7 @@ static int
 closed_run(struct sim_end *e)
 {
 	struct os_stream *stream = e->stream;
-	struct os_send *sent = e->sent, *sends = e->sends;
+	struct os_send *sent = e->sent, *sends = e->sends, *late = e->late;
 	struct sim_os *s = e->os;
 	int why = e->why, count;
 
@@ -372,6 +372,7 @@ closed_run(struct sim_end *e)
 	sim_doors_resume(s);
 	count = pieces_done(s, sent, 0);
 	count += pieces_done(s, sends, why != 0 ? why : ECANCELED);
+	count += pieces_done(s, late, ECANCELED);
 	if (s->dead)
 		return count;
 	stream->closed(stream, why);
@@ -452,15 +453,18 @@ sim_stream_send(struct os *os, struct os_stream *stream, struct os_send *o)
 		return;
 	o->os_next = NULL;
 	o->os_at = 0;
-	if (e == NULL || e->drain || e->state == END_CLOSING) {
+	if (e == NULL) {
 		*s->canceled_tail = o;
 		s->canceled_tail = &o->os_next;
-		return;
+	} else if (e->drain || e->state == END_CLOSING) {
+		*e->late_tail = o;
+		e->late_tail = &o->os_next;
+	} else {
+		*e->sends_tail = o;
+		e->sends_tail = &o->os_next;
+		stream->unsent += o->len;
+		end_dirty(e);
 	}
-	*e->sends_tail = o;
-	e->sends_tail = &o->os_next;
-	stream->unsent += o->len;
-	end_dirty(e);
 }
 
 void

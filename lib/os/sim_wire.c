@@ -36,6 +36,7 @@ end_init(struct sim_end *e, struct sim_conn *conn, struct sim_end *peer)
 	e->probe = (struct os_timer){.fire = on_probe, .ctx = e};
 	e->sends_tail = &e->sends;
 	e->sent_tail = &e->sent;
+	e->late_tail = &e->late;
 }
 
 struct sim_conn *

@@ -38,7 +38,7 @@ net_close(void)
 
 #define net_until(cond)                                                                            \
 	for (int turns_ = 0; !(cond) && turns_ < TURNS_MAX && sim_net_turn(net, -1) != -1;         \
-	    turns_++)                                                                              \
+	     turns_++)                                                                             \
 	continue
 
 static int64_t
@@ -90,13 +90,17 @@ test_one_process(void)
 	test_not_addresses();
 	test_refused();
 	set->split_percent = 30;
-	set->link = (struct sim_link){.latency_us = 100, .jitter_us = 100, .piece_bytes_max = 30000};
+	set->link =
+	    (struct sim_link){.latency_us = 100, .jitter_us = 100, .piece_bytes_max = 30000};
 	test_big("127.0.0.1:0");
 	test_big("unix:d/sock");
 	test_files("127.0.0.1:0");
 	test_files("unix:d/sock");
 	test_drain("127.0.0.1:0");
 	test_drain("unix:d/sock");
+	test_callbacks("127.0.0.1:0");
+	test_stop_in_callback("127.0.0.1:0");
+	test_stop_in_callback("unix:d/sock");
 	is_int((intmax_t)sim_os_open_count(os), 0, "no descriptor is left");
 	is_int(error_of(os_turn(os, -1)), EDEADLK, "and nothing will ever come");
 	os_free(os);
@@ -148,8 +152,7 @@ keep_note(void *ctx, enum os_level level, const char *text)
 static void
 test_out_of_descriptors(void)
 {
-	static const char note[] =
-	    "127.0.0.1:9092: turns connections away: Too many open files|";
+	static const char note[] = "127.0.0.1:9092: turns connections away: Too many open files|";
 	struct sim_disk *disk = sim_disk_new();
 	struct buf notes = BUF_INIT;
 	struct end c;
@@ -206,8 +209,7 @@ test_time(void)
 	net_open(1);
 	hosts_connect(64);
 	is_int(sim_net_now_ns(net), 2000000, "a connect takes there and back");
-	ok(strcmp(a.s.peer, "y:9092") == 0 && strncmp(b.s.peer, "x:", 2) == 0,
-	    "hosts have names");
+	ok(strcmp(a.s.peer, "y:9092") == 0 && strncmp(b.s.peer, "x:", 2) == 0, "hosts have names");
 	os_stream_send(x, &a.s, &o);
 	net_until(b.len == 5);
 	is_int(sim_net_now_ns(net), 3000000, "and bytes there");
@@ -353,6 +355,7 @@ test_cut(void)
 	sim_net_cut(net, "y", NULL);
 	net_until(a.closed && b.closed);
 	ok(a.why == ECONNRESET && b.why == ECONNRESET, "a cut resets both sides");
+	ends_free();
 	end_init(&a, 8);
 	end_init(&b, 8);
 	os_connect(x, &a.s, "y:9092");
@@ -591,8 +594,7 @@ test_fault_death(void)
 	net_open(1);
 	x = fault_new(x);
 	hosts_connect(8);
-	fault_plan(x,
-	    &(struct fault_plan){.calls = FAULT_SEND, .at = 1, .kind = FAULT_DIE_BEFORE});
+	fault_plan(x, &(struct fault_plan){.calls = FAULT_SEND, .at = 1, .kind = FAULT_DIE_BEFORE});
 	os_stream_send(x, &a.s, &o);
 	net_until(b.closed);
 	ok(fault_is_dead(x) && b.why == 0 && b.len == 0, "who dies at a send is gone for all");
