@@ -5,6 +5,7 @@
 #ifndef STORE_GROUPS_IMPL_H
 #define STORE_GROUPS_IMPL_H
 
+#include "store/group_replay.h"
 #include "store/groups.h"
 #include "store/store_impl.h"
 
@@ -29,45 +30,9 @@ int partition_make_there(struct store *s, const char *topic, int32_t partition, 
 
 /* --- groups_replay.c --------------------------------------------------------- */
 
-/* The last batch that was read. */
-struct group_mark {
-	int64_t base_offset;
-	int32_t size; /* 0: none */
-	uint32_t crc;
-};
-
-/* One partition of the offsets topic, read from its start and then on. The caller
- * sets the upper part. */
-struct group_replay {
-	/* Are records of this key of interest? */
-	bool (*wants)(void *ctx, struct slice key);
-
-	/* One record, at its offset, once it counts: those of an aborted transaction do
-	 * not come, those of a committed one at its marker. A NULL value is a tombstone.
-	 * Return -1 with err to stop. */
-	int (*record)(void *ctx, int64_t at, struct slice key, const struct slice *value,
-	    struct err *err);
-
-	/* What cannot be read, up to and with an offset; with file and byte. */
-	void (*damaged)(void *ctx, int64_t last, const char *text);
-	void *ctx;
-	size_t bytes_max; /* of open transactions, as they are kept until their end */
-
-	struct reader *from; /* NULL while there is nothing to read */
-	struct group_mark last;
-	const char *dir;
-	struct group_held *held; /* records of open transactions */
-	size_t count, cap, bytes;
-};
-
 /* Reads on to the end as of now. After an error release it.
  * ERR_TOO_LARGE; ERR_AGAIN: what was read before is there no more: begin anew. */
 int group_replay_on(struct group_replay *r, struct store *s, int32_t partition, struct err *err);
-void group_replay_release(struct group_replay *r);
-
-/* The group that a key is of, and the key's type; -1 if it cannot be read. All
- * types begin with the group's name. */
-int group_key_group(struct slice key, struct slice *group);
 
 /* --- groups_kept.c ----------------------------------------------------------- */
 

@@ -1,22 +1,8 @@
-/*
- * Replaying a partition of the offsets topic, with its transactions, and later on
- * from where it stopped.
- *
- * A record of a transaction counts once its commit marker comes, but at its own
- * offset: one that was written behind it stays the newest (as in Kafka's
- * OffsetMetadataManager).
- */
+/* Replaying a partition of the offsets topic, and later on from where it stopped. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/groups_impl.h"
-
-/* A record of a transaction that is still open. */
-struct group_held {
-	int64_t producer_id, at;
-	uint8_t *key, *value; /* owned; value NULL: a tombstone */
-	size_t key_len, value_len;
-};
 
 static size_t
 held_bytes(const struct group_held *h)
@@ -205,6 +191,16 @@ replay_all(struct group_replay *r, struct record_reader *rr, struct err *err)
 	}
 }
 
+int
+group_replay_read(struct group_replay *r, struct err *err)
+{
+	struct record_reader rr = {0};
+	int ret = replay_all(r, &rr, err);
+
+	record_reader_release(&rr);
+	return ret;
+}
+
 static int
 replay_open(struct group_replay *r, struct store *s, int32_t partition, struct err *err)
 {
@@ -244,9 +240,6 @@ replay_again(struct group_replay *r, struct err *err)
 int
 group_replay_on(struct group_replay *r, struct store *s, int32_t partition, struct err *err)
 {
-	struct record_reader rr = {0};
-	int ret;
-
 	r->dir = store_partition_dir(s, OFFSETS_TOPIC, partition);
 	if (r->last.size > 0) {
 		if (replay_again(r, err) == -1)
@@ -256,11 +249,7 @@ group_replay_on(struct group_replay *r, struct store *s, int32_t partition, stru
 		if (replay_open(r, s, partition, err) == -1)
 			return -1;
 	}
-	if (r->from == NULL)
-		return 0;
-	ret = replay_all(r, &rr, err);
-	record_reader_release(&rr);
-	return ret;
+	return r->from == NULL ? 0 : group_replay_read(r, err);
 }
 
 int
