@@ -108,10 +108,10 @@ begin_commit(struct shard *s, struct cgroup *g, struct groups_call *c,
 	return write_start(w);
 }
 
-void
-groups_commit(struct groups *gs, struct groups_call *c, const struct offset_commit_request *r,
-    struct groups_commit_item *items, size_t count)
+static void
+begin_group_commit(struct groups *gs, struct groups_call *c)
 {
+	const struct offset_commit_request *r = c->request;
 	struct cgroup *g;
 	int code;
 	struct shard *s = shard_of(gs, r->group_id, &code);
@@ -132,8 +132,18 @@ groups_commit(struct groups *gs, struct groups_call *c, const struct offset_comm
 		return;
 	}
 	touch_committer(g, r->member_id);
-	if (begin_commit(s, g, c, r, items, count) == -1)
+	if (begin_commit(s, g, c, r, c->items, c->count) == -1)
 		groups_code(c, ERR_UNKNOWN_SERVER_ERROR);
+}
+
+void
+groups_commit(struct groups *gs, struct groups_call *c, const struct offset_commit_request *r,
+    struct groups_commit_item *items, size_t count)
+{
+	c->request = r;
+	c->items = items;
+	c->count = count;
+	call_begin(gs, c, begin_group_commit);
 }
 
 /* --- OffsetFetch ------------------------------------------------------------------- */
@@ -144,18 +154,26 @@ all_written(struct barrier *b, int code)
 	groups_code(b->call, code);
 }
 
-void
-groups_fetch(struct groups *gs, struct groups_call *c, struct wire_str group, bool stable)
+static void
+begin_fetch(struct groups *gs, struct groups_call *c)
 {
 	int code;
-	struct shard *s = shard_of(gs, group, &code);
+	struct shard *s = shard_of(gs, c->group, &code);
 
 	if (s == NULL)
 		groups_code(c, code);
-	else if (!stable)
+	else if (c->count == 0)
 		groups_code(c, 0);
-	else if (barrier_wait(s, all_written, c, group) == -1)
+	else if (barrier_wait(s, all_written, c, c->group) == -1)
 		groups_code(c, ERR_UNKNOWN_SERVER_ERROR);
+}
+
+void
+groups_fetch(struct groups *gs, struct groups_call *c, struct wire_str group, bool stable)
+{
+	c->group = group;
+	c->count = stable;
+	call_begin(gs, c, begin_fetch);
 }
 
 /* An offset of a topic that was deleted and made again is none of the new one's. */
@@ -257,13 +275,12 @@ begin_delete(struct shard *s, struct cgroup *g, struct groups_call *c,
 	return write_start(w);
 }
 
-void
-groups_delete_offsets(struct groups *gs, struct groups_call *c, struct wire_str group,
-    struct groups_delete_item *items, size_t count)
+static void
+begin_offset_delete(struct groups *gs, struct groups_call *c)
 {
 	int code = ERR_INVALID_GROUP_ID;
-	struct shard *s = str_is_empty(group) ? NULL : shard_of(gs, group, &code);
-	struct cgroup *g = s != NULL ? shard_group(s, group) : NULL;
+	struct shard *s = str_is_empty(c->group) ? NULL : shard_of(gs, c->group, &code);
+	struct cgroup *g = s != NULL ? shard_group(s, c->group) : NULL;
 
 	if (s != NULL) {
 		code = g == NULL ? ERR_GROUP_ID_NOT_FOUND : 0;
@@ -272,6 +289,16 @@ groups_delete_offsets(struct groups *gs, struct groups_call *c, struct wire_str 
 	}
 	if (code != 0)
 		groups_code(c, code);
-	else if (begin_delete(s, g, c, items, count) == -1)
+	else if (begin_delete(s, g, c, c->items, c->count) == -1)
 		groups_code(c, ERR_UNKNOWN_SERVER_ERROR);
+}
+
+void
+groups_delete_offsets(struct groups *gs, struct groups_call *c, struct wire_str group,
+    struct groups_delete_item *items, size_t count)
+{
+	c->group = group;
+	c->items = items;
+	c->count = count;
+	call_begin(gs, c, begin_offset_delete);
 }

@@ -238,16 +238,23 @@ delete_now(struct barrier *b, int code)
 	bury(b->shard, g, b->call);
 }
 
-void
-groups_delete(struct groups *gs, struct groups_call *c, struct wire_str group)
+static void
+begin_group_delete(struct groups *gs, struct groups_call *c)
 {
 	int code;
-	struct shard *s = shard_of(gs, group, &code);
+	struct shard *s = shard_of(gs, c->group, &code);
 
 	if (s == NULL)
 		groups_code(c, code);
-	else if (barrier_wait(s, delete_now, c, group) == -1)
+	else if (barrier_wait(s, delete_now, c, c->group) == -1)
 		groups_code(c, ERR_UNKNOWN_SERVER_ERROR);
+}
+
+void
+groups_delete(struct groups *gs, struct groups_call *c, struct wire_str group)
+{
+	c->group = group;
+	call_begin(gs, c, begin_group_delete);
 }
 
 /* --- time --------------------------------------------------------------------------------- */
@@ -313,8 +320,10 @@ next_round(struct os_timer *t)
 
 	if (gs->expire_next < gs->count) {
 		s = gs->shards[gs->expire_next++];
+		event_begin(gs);
 		if (s->state == SHARD_ACTIVE)
 			expire_shard(s);
+		event_end(gs);
 	}
 	if (gs->expire_next < gs->count) {
 		os_timer_start(gs->os, t, ROUND_STEP_MS);
@@ -357,6 +366,7 @@ topic_gone(struct barrier *b, int code)
 void
 groups_topic_deleted(struct groups *gs, struct wire_str topic)
 {
+	event_begin(gs);
 	for (int32_t i = 0; i < gs->count; i++) {
 		struct wire_str name = STR_NULL;
 
@@ -366,4 +376,5 @@ groups_topic_deleted(struct groups *gs, struct wire_str topic)
 		    barrier_wait(gs->shards[i], topic_gone, NULL, name) == -1)
 			str_release(&name);
 	}
+	event_end(gs);
 }

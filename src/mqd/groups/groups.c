@@ -18,6 +18,7 @@ groups_new(const struct groups_options *o)
 		return NULL;
 	gs->o = *o;
 	gs->os = o->os;
+	gs->later_tail = &gs->later;
 	expire_start(gs);
 	return gs;
 }
@@ -61,6 +62,46 @@ groups_free(struct groups *gs)
 	}
 	free(gs->shards);
 	free(gs);
+}
+
+/* --- one thing after another --------------------------------------------------------- */
+
+void
+event_begin(struct groups *gs)
+{
+	assert(!gs->busy);
+	gs->busy = true;
+}
+
+void
+event_end(struct groups *gs)
+{
+	struct groups_call *c;
+
+	while ((c = gs->later) != NULL) {
+		gs->later = c->next;
+		if (gs->later == NULL)
+			gs->later_tail = &gs->later;
+		c->begin(gs, c);
+	}
+	gs->busy = false;
+}
+
+void
+call_begin(struct groups *gs, struct groups_call *c,
+    void (*begin)(struct groups *gs, struct groups_call *c))
+{
+	c->begin = begin;
+	c->waits = NULL;
+	c->next = NULL;
+	if (gs->busy) {
+		*gs->later_tail = c;
+		gs->later_tail = &c->next;
+		return;
+	}
+	event_begin(gs);
+	begin(gs, c);
+	event_end(gs);
 }
 
 /* Frees the groups of a shard. */
@@ -227,7 +268,8 @@ run_barriers(struct shard *s)
 {
 	struct barrier *b;
 
-	while ((b = s->barriers) != NULL && b->until <= s->finished) {
+	while ((b = s->barriers) != NULL &&
+	       (s->writes == NULL || s->writes->number > b->until)) {
 		s->barriers = b->next;
 		if (s->barriers == NULL)
 			s->barriers_tail = &s->barriers;
@@ -237,35 +279,42 @@ run_barriers(struct shard *s)
 }
 
 static void
-write_drop(struct write **list, struct write *w)
+write_drop(struct write **list, struct write ***tail, struct write *w)
 {
 	while (*list != w)
 		list = &(*list)->next;
 	*list = w->next;
+	if (tail != NULL && *list == NULL)
+		*tail = list;
+}
+
+static void
+finish(struct write *w)
+{
+	struct shard *s = w->shard;
+
+	if (s == NULL) { /* resigned: all was told */
+		write_drop(&w->groups->gone, NULL, w);
+		write_free(w);
+		return;
+	}
+	write_drop(&s->writes, &s->writes_tail, w);
+	if (w->group != NULL)
+		w->group->writes--;
+	w->done(w, w->append.code == 0 ? 0 : groups_append_error(w->append.code));
+	write_free(w);
+	run_barriers(s);
 }
 
 static void
 appended(struct groups_append *a)
 {
 	struct write *w = (struct write *)(void *)((char *)a - offsetof(struct write, append));
-	struct shard *s = w->shard;
-	struct cgroup *g = w->group;
+	struct groups *gs = w->groups;
 
-	if (s == NULL) { /* resigned: all was told */
-		write_drop(&w->groups->gone, w);
-		write_free(w);
-		return;
-	}
-	assert(s->writes == w);
-	s->writes = w->next;
-	if (s->writes == NULL)
-		s->writes_tail = &s->writes;
-	s->finished++;
-	if (g != NULL)
-		g->writes--;
-	w->done(w, a->code == 0 ? 0 : groups_append_error(a->code));
-	write_free(w);
-	run_barriers(s);
+	event_begin(gs);
+	finish(w);
+	event_end(gs);
 }
 
 int
@@ -287,7 +336,7 @@ write_start(struct write *w)
 		w->group->writes++;
 	*s->writes_tail = w;
 	s->writes_tail = &w->next;
-	s->given++;
+	w->number = ++s->given;
 	s->groups->o.append(s->groups->o.ctx, &w->append);
 	return 0;
 }
@@ -299,7 +348,7 @@ barrier_wait(struct shard *s, void (*run)(struct barrier *b, int code), struct g
 	struct barrier now = {.run = run, .groups = s->groups, .shard = s, .call = c, .name = name};
 	struct barrier *b;
 
-	if (s->given == s->finished) {
+	if (s->writes == NULL) {
 		run(&now, 0);
 		return 0;
 	}
@@ -338,7 +387,6 @@ fail_writes(struct shard *s)
 		w->done(w, ERR_NOT_COORDINATOR);
 	}
 	s->writes_tail = &s->writes;
-	s->finished = s->given;
 }
 
 static void
@@ -353,14 +401,11 @@ fail_waiting(struct cgroup *g)
 	cgroup_move(g, CGROUP_DEAD, os_wall_ms(g->shard->groups->os));
 }
 
-void
-groups_resigned(struct groups *gs, int32_t partition)
+static void
+resign(struct shard *s)
 {
-	struct shard *s = partition < gs->count ? gs->shards[partition] : NULL;
 	struct barrier *b;
 
-	if (s == NULL || s->state == SHARD_AWAY)
-		return;
 	if (s->load != NULL)
 		load_forget(s->load);
 	s->load = NULL;
@@ -375,4 +420,16 @@ groups_resigned(struct groups *gs, int32_t partition)
 	for (struct map_entry *e = NULL; (e = map_next(&s->all, e)) != NULL;)
 		fail_waiting(e->value);
 	shard_release(s);
+}
+
+void
+groups_resigned(struct groups *gs, int32_t partition)
+{
+	struct shard *s = partition < gs->count ? gs->shards[partition] : NULL;
+
+	if (s == NULL || s->state == SHARD_AWAY)
+		return;
+	event_begin(gs);
+	resign(s);
+	event_end(gs);
 }

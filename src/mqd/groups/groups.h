@@ -40,14 +40,15 @@
 struct groups;
 
 /* Whole batches for one partition of the offsets topic. `bytes` is the groups' until
- * `done`, which comes from os_turn, in the order of the calls of one partition. */
+ * `done`, which comes from os_turn; of one partition in the order of the calls, but for
+ * those that failed. */
 struct groups_append {
 	int32_t partition;
 	uint8_t *bytes;
 	size_t len;
 	void (*done)(struct groups_append *a);
 	/* out */
-	int code; /* 0: durable and committed; else Kafka's, nothing was written */
+	int code; /* 0: durable and committed; else Kafka's: not written, or not known to be */
 	int64_t base_offset;
 };
 
@@ -92,7 +93,7 @@ void groups_topic_deleted(struct groups *gs, struct wire_str topic);
 struct groups_call {
 	/* The answer; `response` is a struct of the API or, where so stated, an int16_t
 	 * with Kafka's code; valid during the call. Perhaps from inside the call that
-	 * began it. */
+	 * began it. Other calls may be begun from it; they are looked at afterwards. */
 	void (*done)(struct groups_call *c, const void *response);
 	void *ctx;
 	struct arena *arena;
@@ -100,7 +101,13 @@ struct groups_call {
 	struct wire_str client_id;
 	struct wire_str client_host; /* "/127.0.0.1" */
 	/* groups' own */
+	void (*begin)(struct groups *gs, struct groups_call *c);
+	const void *request;
+	struct wire_str group;
+	void *items;
+	size_t count;
 	struct cmember *waits;
+	struct groups_call *next;
 };
 
 void groups_join(struct groups *gs, struct groups_call *c, const struct join_group_request *r);

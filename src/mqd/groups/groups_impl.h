@@ -234,6 +234,7 @@ struct write {
 	struct batch_builder records;
 	size_t count;
 	bool failed; /* no memory for a record */
+	uint64_t number; /* of the shard's */
 	int32_t generation;
 	int64_t commit_ms, expire_ms;
 	void *own; /* the maker's */
@@ -260,7 +261,7 @@ struct shard {
 	struct load *load;         /* under way */
 	struct group_replay *open; /* owned; records of open transactions; NULL: none */
 	struct write *writes, **writes_tail;
-	uint64_t given, finished; /* writes, counted */
+	uint64_t given; /* writes, counted */
 	struct barrier *barriers, **barriers_tail;
 };
 
@@ -273,7 +274,18 @@ struct groups {
 	struct os_timer expire_timer;
 	int32_t expire_next; /* shard to look at; count: wait for the next round */
 	struct write *gone;  /* whose shard was resigned: their appends are still under way */
+	bool busy;           /* an event is being dealt with */
+	struct groups_call *later, **later_tail; /* begun meanwhile */
 };
+
+/* One thing happens after another: whatever changes groups stands between these two.
+ * What is told to a client may bring its next request at once, which waits so long. */
+void event_begin(struct groups *gs);
+void event_end(struct groups *gs);
+
+/* Runs begin(gs, c), now or when the event is over. */
+void call_begin(struct groups *gs, struct groups_call *c,
+    void (*begin)(struct groups *gs, struct groups_call *c));
 
 /* The shard that has the group. NULL with a code: COORDINATOR_LOAD_IN_PROGRESS,
  * NOT_COORDINATOR. */

@@ -454,9 +454,10 @@ bytes_of(const struct join_group_request *r)
 	return bytes;
 }
 
-void
-groups_join(struct groups *gs, struct groups_call *c, const struct join_group_request *r)
+static void
+begin_join(struct groups *gs, struct groups_call *c)
 {
+	const struct join_group_request *r = c->request;
 	const struct broker_config *config = gs->o.config;
 	struct joining j = {.groups = gs, .call = c, .r = r};
 	struct shard *s;
@@ -479,4 +480,11 @@ groups_join(struct groups *gs, struct groups_call *c, const struct join_group_re
 		refuse(&j, wire_str_of(""), ERR_UNKNOWN_SERVER_ERROR);
 	else
 		join_group(&j, s);
+}
+
+void
+groups_join(struct groups *gs, struct groups_call *c, const struct join_group_request *r)
+{
+	c->request = r;
+	call_begin(gs, c, begin_join);
 }

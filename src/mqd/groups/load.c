@@ -152,7 +152,9 @@ load_done(struct os_job *job)
 	keep_open(s, &l->replay);
 	load_free(l);
 	s->state = SHARD_ACTIVE;
+	event_begin(s->groups);
 	begin_sessions(s);
+	event_end(s->groups);
 }
 
 void

@@ -174,21 +174,28 @@ is_excused(const struct cmember *m)
 }
 
 static void
-session_ended(struct os_timer *t)
+drop_silent(struct cgroup *g, struct cmember *m)
 {
-	struct cmember *m = t->ctx;
-	struct cgroup *g = m->group;
-	struct os *os = os_of(g);
-
-	if (is_excused(m))
-		return;
 	cmember_join_error(m, wire_str_of(""), ERR_UNKNOWN_MEMBER_ID, false);
-	cgroup_remove(os, g, m);
+	cgroup_remove(os_of(g), g, m);
 	if (g->state == CGROUP_STABLE || g->state == CGROUP_COMPLETING)
 		cgroup_rebalance_or_complete(g);
 	else if (g->state == CGROUP_PREPARING && cgroup_all_joined(g))
 		cgroup_complete(g);
-	cgroup_rest(os, g);
+	cgroup_rest(os_of(g), g);
+}
+
+static void
+session_ended(struct os_timer *t)
+{
+	struct cmember *m = t->ctx;
+	struct groups *gs = m->group->shard->groups;
+
+	if (is_excused(m))
+		return;
+	event_begin(gs);
+	drop_silent(m->group, m);
+	event_end(gs);
 }
 
 void
@@ -204,12 +211,14 @@ pending_ended(struct os_timer *t)
 {
 	struct cpending *p = t->ctx;
 	struct cgroup *g = p->group;
-	struct os *os = os_of(g);
+	struct groups *gs = g->shard->groups;
 
-	cgroup_remove_pending(os, g, p);
+	event_begin(gs);
+	cgroup_remove_pending(gs->os, g, p);
 	if (g->state == CGROUP_PREPARING && cgroup_all_joined(g))
 		cgroup_complete(g);
-	cgroup_rest(os, g);
+	cgroup_rest(gs->os, g);
+	event_end(gs);
 }
 
 void
@@ -257,15 +266,17 @@ static void
 join_time_over(struct os_timer *t)
 {
 	struct cgroup *g = t->ctx;
-	struct os *os = os_of(g);
+	struct groups *gs = g->shard->groups;
 
 	if (g->state != CGROUP_PREPARING)
 		return;
+	event_begin(gs);
 	if (g->live->initial)
 		initial_ended(g);
 	else
 		cgroup_complete(g);
-	cgroup_rest(os, g);
+	cgroup_rest(gs->os, g);
+	event_end(gs);
 }
 
 static void
@@ -289,18 +300,20 @@ static void
 sync_time_over(struct os_timer *t)
 {
 	struct cgroup *g = t->ctx;
-	struct os *os = os_of(g);
+	struct groups *gs = g->shard->groups;
 
 	if ((g->state != CGROUP_COMPLETING && g->state != CGROUP_STABLE) || g->live->sync_due == 0)
 		return;
+	event_begin(gs);
 	for (struct map_entry *e = NULL; (e = cgroup_next(g, e)) != NULL;) {
 		struct cmember *m = e->value;
 
 		if (m->sync_due)
-			cgroup_remove(os, g, m);
+			cgroup_remove(gs->os, g, m);
 	}
 	cgroup_prepare(g);
-	cgroup_rest(os, g);
+	cgroup_rest(gs->os, g);
+	event_end(gs);
 }
 
 static void

@@ -139,9 +139,10 @@ sync_member(struct cgroup *g, struct groups_call *c, const struct sync_group_req
 	cmember_sync_done(m, 0);
 }
 
-void
-groups_sync(struct groups *gs, struct groups_call *c, const struct sync_group_request *r)
+static void
+begin_sync(struct groups *gs, struct groups_call *c)
 {
+	const struct sync_group_request *r = c->request;
 	struct cgroup *g;
 	struct shard *s;
 	int code = ERR_INVALID_GROUP_ID;
@@ -162,6 +163,13 @@ groups_sync(struct groups *gs, struct groups_call *c, const struct sync_group_re
 		sync_error(c, code);
 	else
 		sync_member(g, c, r);
+}
+
+void
+groups_sync(struct groups *gs, struct groups_call *c, const struct sync_group_request *r)
+{
+	c->request = r;
+	call_begin(gs, c, begin_sync);
 }
 
 /* --- Heartbeat ----------------------------------------------------------------------- */
@@ -187,9 +195,10 @@ heartbeat(const struct shard *s, const struct heartbeat_request *r)
 	return g->state == CGROUP_PREPARING ? ERR_REBALANCE_IN_PROGRESS : 0;
 }
 
-void
-groups_heartbeat(struct groups *gs, struct groups_call *c, const struct heartbeat_request *r)
+static void
+begin_heartbeat(struct groups *gs, struct groups_call *c)
 {
+	const struct heartbeat_request *r = c->request;
 	struct heartbeat_response out;
 	int code = ERR_INVALID_GROUP_ID;
 	struct shard *s = NULL;
@@ -203,6 +212,13 @@ groups_heartbeat(struct groups *gs, struct groups_call *c, const struct heartbea
 		code = 0; /* the group is loaded with fresh sessions: it is alive */
 	out.error_code = (int16_t)code;
 	c->done(c, &out);
+}
+
+void
+groups_heartbeat(struct groups *gs, struct groups_call *c, const struct heartbeat_request *r)
+{
+	c->request = r;
+	call_begin(gs, c, begin_heartbeat);
 }
 
 /* --- LeaveGroup ------------------------------------------------------------------------- */
@@ -325,9 +341,10 @@ leave(struct shard *s, struct groups_call *c, const struct leave_group_request *
 	w->call = &l->call;
 }
 
-void
-groups_leave(struct groups *gs, struct groups_call *c, const struct leave_group_request *r)
+static void
+begin_leave(struct groups *gs, struct groups_call *c)
 {
+	const struct leave_group_request *r = c->request;
 	struct leave_group_response out;
 	int code = ERR_INVALID_GROUP_ID;
 	struct shard *s = NULL;
@@ -340,4 +357,11 @@ groups_leave(struct groups *gs, struct groups_call *c, const struct leave_group_
 	}
 	wire_init(&wire_leave_group_response, &out);
 	leave_answer(c, &out, code);
+}
+
+void
+groups_leave(struct groups *gs, struct groups_call *c, const struct leave_group_request *r)
+{
+	c->request = r;
+	call_begin(gs, c, begin_leave);
 }
