@@ -138,7 +138,7 @@ struct os_stream {
 	void *ctx;
 	char peer[OS_ADDRESS_MAX]; /* "127.0.0.1:51034"; "unix:" for an unnamed one */
 	size_t unsent;		   /* bytes given to os_stream_send that the kernel has not taken */
-	void *os_impl;
+	void *os_impl; /* NULL: the os uses no memory of it (any more) */
 };
 
 struct os_listener {

@@ -409,6 +409,8 @@ streams_kill(struct sim_os *s)
 
 	sim_doors_close(s);
 	while ((e = TAILQ_FIRST(&s->ends)) != NULL) {
+		if (e->stream != NULL)
+			e->stream->os_impl = NULL;
 		end_part(e);
 		end_leave(e, false);
 	}

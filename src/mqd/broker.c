@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mqd/api/fetch_sessions.h"
 #include "mqd/cluster/cluster.h"
 #include "mqd/config.h"
 #include "mqd/net/conn.h"
@@ -62,6 +63,8 @@ static int
 start_logs(struct broker *b, struct err *err)
 {
 	struct logs_options o = {.dir = b->config->dir, .disk_min_free = b->config->disk_min_free,
+	    .checkpoint_ms = b->config->checkpoint_ms,
+	    .producer_expire_ms = b->config->producer_expire_ms,
 	    .metadata_epoch_before = cluster_epoch_before(b->cluster),
 	    .metadata_epoch = cluster_epoch(b->cluster), .clean = cluster_was_clean(b->cluster),
 	    .failed = logs_failed, .ctx = b};
@@ -76,7 +79,9 @@ start(struct broker *b, struct err *err)
 	if (start_cluster(b, err) == -1 || start_logs(b, err) == -1)
 		return -1;
 	b->partitions = partitions_new(b);
-	if (b->partitions == NULL)
+	b->fetch_sessions =
+	    fetch_sessions_new(b->os, (size_t)b->config->fetch_sessions_max);
+	if (b->partitions == NULL || b->fetch_sessions == NULL)
 		return err_nomem(err);
 	cluster_announce(b->cluster);
 	b->net = net_new(b, err);
@@ -119,8 +124,8 @@ logs_stopped(void *ctx, const struct err *err)
 {
 	struct broker *b = ctx;
 
-	cluster_stop(b->cluster, err->code == 0, cluster_stopped, b);
-	if (err->code != 0)
+	cluster_stop(b->cluster, err == NULL, cluster_stopped, b);
+	if (err != NULL)
 		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
 }
 
@@ -145,11 +150,12 @@ broker_free(struct broker *b)
 {
 	if (b == NULL)
 		return;
-	/* The logs first: no completion comes after that. */
+	/* What answers hold of the logs goes with net, so the logs go after it. */
+	net_free(b->net);
+	fetch_sessions_free(b->fetch_sessions);
+	partitions_free(b->partitions);
 	if (b->logs != NULL)
 		logs_free(b->logs);
-	net_free(b->net);
-	partitions_free(b->partitions);
 	if (b->cluster != NULL)
 		cluster_free(b->cluster);
 	free(b);

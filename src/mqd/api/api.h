@@ -14,9 +14,42 @@
 
 #include "mqd/net/dispatch.h"
 
+/* An answer that is made of parts, which come one after another. */
+struct gather {
+	struct exchange *x;
+	const void *response; /* answered with it when the last part is there */
+	size_t left;
+};
+
+/* One part is due; one is there. Begins with one due, for whoever walks the parts. */
+static inline void
+gather_begin(struct gather *g, struct exchange *x, const void *response)
+{
+	*g = (struct gather){x, response, 1};
+}
+
+static inline void
+gather_add(struct gather *g)
+{
+	g->left++;
+}
+
+static inline void
+gather_one(struct gather *g)
+{
+	if (--g->left == 0)
+		dispatch_reply(g->x, g->response);
+}
+
 void api_produce(struct exchange *x);
 void api_fetch(struct exchange *x);
+void api_list_offsets(struct exchange *x);
 void api_api_versions(struct exchange *x);
+void api_delete_records(struct exchange *x);
+void api_init_producer_id(struct exchange *x);
+void api_offset_for_leader_epoch(struct exchange *x);
+void api_describe_log_dirs(struct exchange *x);
+void api_describe_producers(struct exchange *x);
 
 /* The answer to an ApiVersions of a version that we do not have: x->request.version
  * is 0, there is no body. */

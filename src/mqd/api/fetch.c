@@ -317,7 +317,7 @@ look(struct fetch *f, struct part *p)
 	p->high_watermark = p->stable_end = p->start_offset = -1;
 	p->diverging = (struct fetch_response_epoch_end){.epoch = -1, .end_offset = -1};
 	p->partition =
-	    partition_find(all, e->topic, e->topic_len, &e->topic_id, e->partition, &p->code);
+	    partitions_find(all, e->topic, e->topic_len, &e->topic_id, e->partition, &p->code);
 	if (p->partition == NULL)
 		return;
 	p->code = partition_check_epoch(p->partition, e->leader_epoch);

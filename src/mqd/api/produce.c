@@ -233,7 +233,7 @@ start_topic(struct produce *p, const struct produce_request_topic *in,
 			say(part, ERR_INVALID_REQUIRED_ACKS, NULL);
 			continue;
 		}
-		partition = partition_find(all, by_id ? NULL : in->name.data,
+		partition = partitions_find(all, by_id ? NULL : in->name.data,
 		    by_id ? 0 : (size_t)in->name.len, &in->topic_id, from->index, &code);
 		if (partition == NULL)
 			say(part, code, NULL);

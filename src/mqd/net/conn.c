@@ -406,6 +406,10 @@ conn_abort(struct conn *c)
 	struct os *os = c->net->broker->os;
 
 	conn_release(c);
+	if (c->stream.os_impl == NULL) {
+		free(c);
+		return;
+	}
 	c->stream.room = no_room;
 	c->stream.closed = closed_alone;
 	os_stream_close(os, &c->stream, false);

@@ -20,7 +20,15 @@ static const struct handler {
 	int16_t key;
 	void (*handle)(struct exchange *x);
 } handlers[] = {
+    {0, api_produce},
+    {1, api_fetch},
+    {2, api_list_offsets},
     {18, api_api_versions},
+    {21, api_delete_records},
+    {22, api_init_producer_id},
+    {23, api_offset_for_leader_epoch},
+    {35, api_describe_log_dirs},
+    {61, api_describe_producers},
 };
 
 static const struct handler *
@@ -79,6 +87,7 @@ piece_sent(struct os_send *s, int why)
 	(void)why;
 	if (p->sent != NULL)
 		p->sent(p->ctx);
+	p->sent = NULL;
 	conn_piece_sent(p->out);
 }
 

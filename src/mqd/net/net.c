@@ -255,12 +255,10 @@ net_free(struct net *n)
 		return;
 	stop_listening(n);
 	os_timer_stop(n->broker->os, &n->stop_timer);
-	LIST_FOREACH_SAFE(c, &n->conns, link, next)
-	conn_abort(c);
 	while ((x = LIST_FIRST(&n->exchanges)) != NULL)
 		dispatch_drop(x);
 	while ((o = LIST_FIRST(&n->outs)) != NULL) {
-		if (o->pieces_left == 0) {
+		if (o->pieces_left == 0 || o->conn->stream.os_impl == NULL) {
 			out_drop(o);
 			continue;
 		}
@@ -268,6 +266,8 @@ net_free(struct net *n)
 		o->alone = true;
 		o->conn = NULL;
 	}
+	LIST_FOREACH_SAFE(c, &n->conns, link, next)
+	conn_abort(c);
 	free(n->listeners);
 	free(n);
 }

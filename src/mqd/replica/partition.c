@@ -26,12 +26,6 @@ struct partitions {
 
 /* --- ends -------------------------------------------------------------------------- */
 
-static bool
-is_relaxed(const struct partition *p)
-{
-	return p->log->settings.flush_messages > 1 || p->log->settings.flush_ms >= 0;
-}
-
 int64_t
 partition_stable_end(const struct partition *p)
 {
@@ -120,7 +114,7 @@ static void
 moved(struct plog *l)
 {
 	struct partition *p = l->ctx;
-	int64_t to = is_relaxed(p) ? l->end_offset : l->synced_offset;
+	int64_t to = plog_is_synced(&l->settings) ? l->synced_offset : l->end_offset;
 
 	p->holds++;
 	if (to > p->high_watermark)
@@ -205,24 +199,6 @@ partition_wait_end(struct partition_waiter *w)
 
 /* --- following the metadata ----------------------------------------------------------- */
 
-static void
-settings_of(const struct image *im, const char *topic, struct partition *p,
-    struct plog_settings *out)
-{
-	const char *text;
-
-	topic_config_resolve(im, topic, &out->log);
-	text = topic_config_value(im, topic, "flush.messages", NULL);
-	out->flush_messages = text != NULL ? strtoll(text, NULL, 10) : 1;
-	text = topic_config_value(im, topic, "flush.ms", NULL);
-	out->flush_ms = text != NULL ? strtoll(text, NULL, 10) : -1;
-	if (out->flush_ms == INT64_MAX)
-		out->flush_ms = -1;
-	text = topic_config_value(im, topic, "min.insync.replicas", NULL);
-	if (p != NULL)
-		p->min_isr = text != NULL ? (int32_t)strtol(text, NULL, 10) : 1;
-}
-
 static struct partition *
 partition_new(struct partitions *ps, const struct image *im, const struct topic *t, int32_t number)
 {
@@ -231,7 +207,7 @@ partition_new(struct partitions *ps, const struct image *im, const struct topic 
 
 	if (p == NULL)
 		return NULL;
-	settings_of(im, t->name, p, &settings);
+	plog_settings_resolve(im, t->name, &settings);
 	p->topic = strdup(t->name);
 	p->topic_id = t->id;
 	p->number = number;
@@ -344,12 +320,13 @@ follow(struct partitions *ps, const struct image *im, struct topic *t, int32_t n
 	if (p == NULL && (p = partition_new(ps, im, t, number)) == NULL)
 		return -1;
 	t->partitions[number] = p;
-	settings_of(im, t->name, p, &settings);
+	plog_settings_resolve(im, t->name, &settings);
 	plog_set(p->log, &settings);
 	turned = p->leader != ip->leader || p->leader_epoch != ip->leader_epoch;
 	p->leader = ip->leader;
 	p->leader_epoch = ip->leader_epoch;
 	p->isr_count = ip->isr_count;
+	p->min_isr = (int32_t)strtol(topic_config_value(im, t->name, "min.insync.replicas", NULL), NULL, 10);
 	if (turned)
 		wake(p);
 	return 0;
@@ -386,7 +363,7 @@ nomem:
 /* --- looking up ------------------------------------------------------------------------ */
 
 struct partition *
-partition_find(struct partitions *ps, const char *topic, size_t topic_len, const struct uuid *id,
+partitions_find(struct partitions *ps, const char *topic, size_t topic_len, const struct uuid *id,
     int32_t number, int *code)
 {
 	const struct topic *t = topic != NULL
@@ -445,7 +422,6 @@ partitions_free(struct partitions *ps)
 		for (int32_t i = 0; i < t->count; i++) {
 			if (t->partitions[i] == NULL)
 				continue;
-			plog_free(t->partitions[i]->log);
 			free(t->partitions[i]->topic);
 			free(t->partitions[i]);
 		}

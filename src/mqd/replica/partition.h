@@ -56,7 +56,7 @@ void partitions_changed(struct partitions *ps, const struct image *im, const cha
 
 /* By name or by id (name NULL). NULL with a code: UNKNOWN_TOPIC_OR_PARTITION,
  * UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. */
-struct partition *partition_find(struct partitions *ps, const char *topic, size_t topic_len,
+struct partition *partitions_find(struct partitions *ps, const char *topic, size_t topic_len,
     const struct uuid *id, int32_t number, int *code);
 
 /* current_leader_epoch of a request (-1: none given): 0, FENCED_LEADER_EPOCH,
