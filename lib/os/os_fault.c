@@ -1,43 +1,16 @@
 /* Faults by countdown, over another os. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/os_fault.h"
-
-/* The worker that syncs, so that a test's sets keep their order. */
-#define SYNC_WORKER 3
+#include "os/os_fault_impl.h"
 
 enum fd_flags { FD_OPEN = 1, FD_WRITTEN = 2, FD_SYNC_FAILED = 4 };
-
-struct fault_os {
-	struct os os;
-	struct os *inner;
-	pthread_mutex_t mutex; /* guards the rest: workers make calls too */
-	struct fault_plan plan;
-	uint64_t seen; /* calls of the plan's kinds */
-	uint64_t fired;
-	const char *where;
-	uint64_t counts[FAULT_CALL_KINDS];
-	bool dead;
-	uint8_t *fds; /* flags by descriptor */
-	size_t fd_cap, open_count;
-};
 
 static const char *const call_names[FAULT_CALL_KINDS] = {"open", "open (create)", "close",
     "close (written)", "read_at", "write_at", "truncate", "sync", "stat", "lock", "rename",
     "remove", "mkdir", "rmdir", "list", "sync_dir", "space", "boot_id", "watch_start",
     "read_resident", "listen", "connect", "send"};
-
-/* What becomes of a call. */
-enum verdict { PASS, PART, PASS_THEN_DIE, PART_THEN_DIE, FAILED, DEAD };
-
-static struct fault_os *
-fault_of(struct os *os)
-{
-	return (struct fault_os *)(void *)os;
-}
 
 /* --- descriptors ---------------------------------------------------------- */
 
@@ -130,8 +103,8 @@ die(struct fault_os *f)
 	pthread_mutex_unlock(&f->mutex);
 }
 
-static bool
-is_dead(struct fault_os *f)
+bool
+fault_dead(struct fault_os *f)
 {
 	bool dead;
 
@@ -163,20 +136,20 @@ count(struct fault_os *f, enum fault_call call)
 static enum verdict
 dead_now(struct fault_os *f)
 {
-	if (!is_dead(f))
+	if (!fault_dead(f))
 		die(f);
 	errno = EIO;
 	return DEAD;
 }
 
-static enum verdict
-gate(struct fault_os *f, enum fault_call call)
+enum verdict
+fault_gate(struct fault_os *f, enum fault_call call)
 {
 	const struct fault_plan *plan = &f->plan;
 	bool is_write = call == FAULT_WRITE;
 	bool now = count(f, call);
 
-	if (is_dead(f))
+	if (fault_dead(f))
 		return dead_now(f);
 	if (!now)
 		return PASS;
@@ -200,20 +173,13 @@ gate(struct fault_os *f, enum fault_call call)
 	return FAILED;
 }
 
-/* The end of a call that was made: its result, unless the process dies now. */
-static int
-leave(struct fault_os *f, enum verdict v, int result)
+int
+fault_leave(struct fault_os *f, enum verdict v, int result)
 {
 	if (v == PASS)
 		return result;
 	dead_now(f);
 	return -1;
-}
-
-static bool
-is_made(enum verdict v)
-{
-	return v == PASS || v == PASS_THEN_DIE;
 }
 
 /* --- files ---------------------------------------------------------------- */
@@ -222,11 +188,11 @@ static int
 fault_open(struct os *os, const char *path, int flags)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, flags & (OS_CREATE | OS_TRUNC) ? FAULT_CREATE : FAULT_OPEN);
+	enum verdict v = fault_gate(f, flags & (OS_CREATE | OS_TRUNC) ? FAULT_CREATE : FAULT_OPEN);
 
-	if (!is_made(v))
+	if (!fault_is_made(v))
 		return -1;
-	return leave(f, v, fd_opened(f, os_open(f->inner, path, flags)));
+	return fault_leave(f, v, fd_opened(f, os_open(f->inner, path, flags)));
 }
 
 static int
@@ -234,7 +200,7 @@ fault_close(struct os *os, int fd)
 {
 	struct fault_os *f = fault_of(os);
 	bool written = fd_flags(f, fd) & FD_WRITTEN;
-	enum verdict v = gate(f, written ? FAULT_CLOSE_WRITTEN : FAULT_CLOSE);
+	enum verdict v = fault_gate(f, written ? FAULT_CLOSE_WRITTEN : FAULT_CLOSE);
 	int why = errno;
 
 	if (v == DEAD)
@@ -245,31 +211,31 @@ fault_close(struct os *os, int fd)
 		errno = why;
 		return -1;
 	}
-	return leave(f, v, r);
+	return fault_leave(f, v, r);
 }
 
 static ssize_t
 fault_read_at(struct os *os, int fd, void *data, size_t len, int64_t offset)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_READ);
+	enum verdict v = fault_gate(f, FAULT_READ);
 
-	if (!is_made(v))
+	if (!fault_is_made(v))
 		return -1;
 	ssize_t n = os_read_at(f->inner, fd, data, len, offset);
-	return v == PASS ? n : leave(f, v, -1);
+	return v == PASS ? n : fault_leave(f, v, -1);
 }
 
 static ssize_t
 fault_read_resident(struct os *os, int fd, void *data, size_t len, int64_t offset)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_RESIDENT);
+	enum verdict v = fault_gate(f, FAULT_RESIDENT);
 
-	if (!is_made(v))
+	if (!fault_is_made(v))
 		return -1;
 	ssize_t n = os_read_resident(f->inner, fd, data, len, offset);
-	return v == PASS ? n : leave(f, v, -1);
+	return v == PASS ? n : fault_leave(f, v, -1);
 }
 
 /* Writes the part of a write that the plan lets through. */
@@ -295,61 +261,61 @@ static int
 fault_write_at(struct os *os, int fd, const struct iovec *iov, int iov_count, int64_t offset)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_WRITE);
+	enum verdict v = fault_gate(f, FAULT_WRITE);
 	int why = errno;
 
 	fd_set_flag(f, fd, FD_WRITTEN);
 	if (v == PART || v == PART_THEN_DIE) {
 		write_part(f, fd, iov, iov_count, offset);
 		errno = why;
-		return v == PART ? -1 : leave(f, v, -1);
+		return v == PART ? -1 : fault_leave(f, v, -1);
 	}
-	if (!is_made(v))
+	if (!fault_is_made(v))
 		return -1;
-	return leave(f, v, os_writev_at(f->inner, fd, iov, iov_count, offset));
+	return fault_leave(f, v, os_writev_at(f->inner, fd, iov, iov_count, offset));
 }
 
 static int
 fault_truncate(struct os *os, int fd, int64_t size)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_TRUNCATE);
+	enum verdict v = fault_gate(f, FAULT_TRUNCATE);
 
 	fd_set_flag(f, fd, FD_WRITTEN);
-	return is_made(v) ? leave(f, v, os_truncate(f->inner, fd, size)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_truncate(f->inner, fd, size)) : -1;
 }
 
 static int
 fault_sync(struct os *os, int fd)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_SYNC);
+	enum verdict v = fault_gate(f, FAULT_SYNC);
 
 	if (v == FAILED)
 		fd_set_flag(f, fd, FD_SYNC_FAILED);
-	if (!is_made(v))
+	if (!fault_is_made(v))
 		return -1;
 	if (fd_flags(f, fd) & FD_SYNC_FAILED)
-		return leave(f, v, 0);
-	return leave(f, v, os_sync(f->inner, fd));
+		return fault_leave(f, v, 0);
+	return fault_leave(f, v, os_sync(f->inner, fd));
 }
 
 static int
 fault_stat(struct os *os, int fd, struct os_stat *st)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_STAT);
+	enum verdict v = fault_gate(f, FAULT_STAT);
 
-	return is_made(v) ? leave(f, v, os_stat(f->inner, fd, st)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_stat(f->inner, fd, st)) : -1;
 }
 
 static int
 fault_lock(struct os *os, int fd, enum os_lock_kind kind)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_LOCK);
+	enum verdict v = fault_gate(f, FAULT_LOCK);
 
-	return is_made(v) ? leave(f, v, os_lock(f->inner, fd, kind)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_lock(f->inner, fd, kind)) : -1;
 }
 
 /* --- names ---------------------------------------------------------------- */
@@ -358,263 +324,82 @@ static int
 fault_stat_path(struct os *os, const char *path, struct os_stat *st)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_STAT);
+	enum verdict v = fault_gate(f, FAULT_STAT);
 
-	return is_made(v) ? leave(f, v, os_stat_path(f->inner, path, st)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_stat_path(f->inner, path, st)) : -1;
 }
 
 static int
 fault_rename(struct os *os, const char *from, const char *to)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_RENAME);
+	enum verdict v = fault_gate(f, FAULT_RENAME);
 
-	return is_made(v) ? leave(f, v, os_rename(f->inner, from, to)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_rename(f->inner, from, to)) : -1;
 }
 
 static int
 fault_remove(struct os *os, const char *path)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_REMOVE);
+	enum verdict v = fault_gate(f, FAULT_REMOVE);
 
-	return is_made(v) ? leave(f, v, os_remove(f->inner, path)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_remove(f->inner, path)) : -1;
 }
 
 static int
 fault_mkdir(struct os *os, const char *path)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_MKDIR);
+	enum verdict v = fault_gate(f, FAULT_MKDIR);
 
-	return is_made(v) ? leave(f, v, os_mkdir(f->inner, path)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_mkdir(f->inner, path)) : -1;
 }
 
 static int
 fault_rmdir(struct os *os, const char *path)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_RMDIR);
+	enum verdict v = fault_gate(f, FAULT_RMDIR);
 
-	return is_made(v) ? leave(f, v, os_rmdir(f->inner, path)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_rmdir(f->inner, path)) : -1;
 }
 
 static int
 fault_list(struct os *os, const char *path, int (*each)(void *ctx, const char *name), void *ctx)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_LIST);
+	enum verdict v = fault_gate(f, FAULT_LIST);
 
-	return is_made(v) ? leave(f, v, os_list(f->inner, path, each, ctx)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_list(f->inner, path, each, ctx)) : -1;
 }
 
 static int
 fault_sync_dir(struct os *os, const char *path)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_SYNC_DIR);
+	enum verdict v = fault_gate(f, FAULT_SYNC_DIR);
 
-	return is_made(v) ? leave(f, v, os_sync_dir(f->inner, path)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_sync_dir(f->inner, path)) : -1;
 }
 
 static int
 fault_space(struct os *os, const char *path, struct os_space *space)
 {
 	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_SPACE);
+	enum verdict v = fault_gate(f, FAULT_SPACE);
 
-	return is_made(v) ? leave(f, v, os_space(f->inner, path, space)) : -1;
+	return fault_is_made(v) ? fault_leave(f, v, os_space(f->inner, path, space)) : -1;
 }
 
-/* --- time, chance, the loop ----------------------------------------------- */
-
-static int64_t
-fault_mono_ns(struct os *os)
-{
-	return os_mono_ns(fault_of(os)->inner);
-}
-
-static int64_t
-fault_wall_ms(struct os *os)
-{
-	return os_wall_ms(fault_of(os)->inner);
-}
-
-static void
-fault_random(struct os *os, void *data, size_t len)
-{
-	os_random(fault_of(os)->inner, data, len);
-}
-
-static void
-fault_sleep_ms(struct os *os, int ms)
-{
-	os_sleep_ms(fault_of(os)->inner, ms);
-}
-
-static int
-fault_boot_id(struct os *os, char id[37])
-{
-	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_BOOT_ID);
-
-	return is_made(v) ? leave(f, v, os_boot_id(f->inner, id)) : -1;
-}
-
-static int
-fault_turn(struct os *os, int timeout_ms)
-{
-	struct fault_os *f = fault_of(os);
-	int ran = is_dead(f) ? 0 : os_turn(f->inner, timeout_ms);
-
-	if (is_dead(f)) {
-		errno = EIO;
-		return -1;
-	}
-	return ran;
-}
-
-static void
-fault_timer_start(struct os *os, struct os_timer *t, int64_t in_ms)
-{
-	struct fault_os *f = fault_of(os);
-
-	if (!is_dead(f))
-		os_timer_start(f->inner, t, in_ms);
-}
-
-static void
-fault_timer_stop(struct os *os, struct os_timer *t)
-{
-	os_timer_stop(fault_of(os)->inner, t);
-}
-
-static void
-fault_work(struct os *os, unsigned worker, struct os_job *job)
-{
-	struct fault_os *f = fault_of(os);
-
-	if (!is_dead(f))
-		os_work(f->inner, worker, job);
-}
-
-static void
-sync_run(struct os_job *job)
-{
-	struct os_sync *s = job->ctx;
-
-	for (size_t i = 0; i < s->fd_count && s->result == 0; i++)
-		if (os_sync(s->os_os, s->fds[i]) == -1)
-			s->result = errno;
-}
-
-static void
-sync_done(struct os_job *job)
-{
-	struct os_sync *s = job->ctx;
-
-	if (!is_dead(fault_of(s->os_os)))
-		s->done(s);
-}
-
-static void
-fault_sync_start(struct os *os, struct os_sync *s)
-{
-	s->result = 0;
-	s->os_os = os;
-	s->os_job = (struct os_job){.run = sync_run, .done = sync_done, .ctx = s};
-	fault_work(os, SYNC_WORKER, &s->os_job);
-}
-
-static int
-fault_watch_start(struct os *os, struct os_watch *w, const char *path)
-{
-	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_WATCH);
-
-	return is_made(v) ? leave(f, v, os_watch_start(f->inner, w, path)) : -1;
-}
-
-static void
-fault_watch_stop(struct os *os, struct os_watch *w)
-{
-	os_watch_stop(fault_of(os)->inner, w);
-}
-
-/* --- streams -------------------------------------------------------------- */
-
-static int
-fault_listen(struct os *os, struct os_listener *l, const char *address)
-{
-	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_LISTEN);
-
-	return is_made(v) ? leave(f, v, os_listen(f->inner, l, address)) : -1;
-}
-
-static void
-fault_listen_stop(struct os *os, struct os_listener *l)
-{
-	struct fault_os *f = fault_of(os);
-
-	if (!is_dead(f))
-		os_listen_stop(f->inner, l);
-}
-
-static int
-fault_connect(struct os *os, struct os_stream *s, const char *address)
-{
-	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_CONNECT);
-	int why = errno;
-
-	if (v == DEAD)
-		return -1;
-	int r = os_connect(f->inner, s, address);
-	if (r == 0 && !is_made(v))
-		f->inner->ops->stream_close(f->inner, s, false, why);
-	return leave(f, v == PASS_THEN_DIE ? v : PASS, r);
-}
-
-static void
-fault_stream_send(struct os *os, struct os_stream *s, struct os_send *o)
-{
-	struct fault_os *f = fault_of(os);
-	enum verdict v = gate(f, FAULT_SEND);
-	int why = errno;
-
-	if (v == DEAD)
-		return;
-	os_stream_send(f->inner, s, o);
-	if (!is_made(v))
-		f->inner->ops->stream_close(f->inner, s, false, why);
-	leave(f, v == PASS_THEN_DIE ? v : PASS, 0);
-}
-
-static void
-fault_stream_read(struct os *os, struct os_stream *s)
-{
-	struct fault_os *f = fault_of(os);
-
-	if (!is_dead(f))
-		os_stream_read(f->inner, s);
-}
-
-static void
-fault_stream_close(struct os *os, struct os_stream *s, bool drain, int why)
-{
-	struct fault_os *f = fault_of(os);
-
-	if (!is_dead(f))
-		f->inner->ops->stream_close(f->inner, s, drain, why);
-}
+/* --- the table ------------------------------------------------------------ */
 
 static void
 fault_note(struct os *os, enum os_level level, const char *text)
 {
 	struct fault_os *f = fault_of(os);
 
-	if (!is_dead(f))
+	if (!fault_dead(f))
 		f->inner->ops->note(f->inner, level, text);
 }
 
@@ -740,7 +525,7 @@ fault_where(struct os *os)
 bool
 fault_is_dead(struct os *os)
 {
-	return is_dead(fault_of(os));
+	return fault_dead(fault_of(os));
 }
 
 size_t

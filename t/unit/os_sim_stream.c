@@ -199,6 +199,31 @@ test_out_of_descriptors(void)
 	free(d.data);
 }
 
+static void
+test_resident(void)
+{
+	struct sim_disk *disk = sim_disk_new();
+	static char data[20000];
+	int whole = 0, part = 0, cold = 0;
+
+	os = sim_os_new(disk, 1);
+	sim_write(disk, "f", data, sizeof(data));
+	int fd = os_open(os, "f", OS_READ);
+	is_int(os_read_resident(os, fd, data, sizeof(data), 0), sizeof(data),
+	    "at first all is resident");
+	sim_settings(disk)->cold_percent = 30;
+	for (int i = 0; i < 100; i++) {
+		ssize_t n = os_read_resident(os, fd, data, sizeof(data), 100);
+		whole += n == sizeof(data) - 100;
+		part += n == 4096 - 100;
+		cold += n == -1 && errno == EAGAIN;
+	}
+	ok(whole + part + cold == 100 && whole > 0 && part > 0 && cold > 0,
+	    "else all of it (%d), up to a page (%d), nothing (%d)", whole, part, cold);
+	os_free(os);
+	sim_disk_free(disk);
+}
+
 /* --- several hosts -------------------------------------------------------- */
 
 static void
@@ -612,6 +637,7 @@ main(void)
 	test_one_process();
 	test_paths();
 	test_out_of_descriptors();
+	test_resident();
 	test_time();
 	test_timers();
 	test_bandwidth();
