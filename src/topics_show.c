@@ -209,7 +209,10 @@ usage_row(struct topics *c, const struct position *at, struct err *err)
 		return 0;
 	print_text(&c->table, at->topic);
 	print_int(&c->table, at->partition);
-	print_int(&c->table, call.segments);
+	if (call.segments >= 0)
+		print_int(&c->table, call.segments);
+	else
+		print_nothing(&c->table);
 	print_int(&c->table, call.bytes);
 	return 1;
 }

@@ -563,11 +563,14 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	MQ_BROKERS=x bad 2 'MQ_DIR and MQ_BROKERS are both set' mq-produce -t t
 }
 
-@test "brokers are refused in words, wherever they are named" {
-	bad 69 '-b names brokers, but this mq' mq-produce -b kafka:9092 -t t
-	bad 69 'bootstrap.servers (-X) names brokers' env -u MQ_DIR mq-produce -X bootstrap.servers=kafka -t t
-	bad 69 'MQ_BROKERS names brokers' env -u MQ_DIR MQ_BROKERS=kafka mq-produce -t t
+@test "brokers that are not there: 75, in words" {
+	unset MQ_DIR
+	bad 75 '127.0.0.1:1: connection refused' mq-produce -b 127.0.0.1:1 -t t <<<x
+	bad 75 '127.0.0.1:1: connection refused' mq-produce -X bootstrap.servers=127.0.0.1:1 -t t <<<x
+	MQ_BROKERS=127.0.0.1:1 bad 75 '127.0.0.1:1: connection refused' mq-topics
 	bad 2 '-b and -d exclude each other' mq-produce -b kafka -d store -t t
+	bad 2 "'::1'" mq-produce -b ::1 -t t
+	bad 69 'brokers are named (MQ_BROKERS), but mq-dump-log reads files' env MQ_BROKERS=x mq-dump-log t
 }
 
 @test "kcat's -P and -l are taken and ignored" {

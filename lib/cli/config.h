@@ -29,8 +29,10 @@ enum property {
 	PROP_LINGER_MS,
 	PROP_LOG_DIRS,
 	PROP_MESSAGE_BYTES_MAX,
+	PROP_ASSIGNORS,
 	PROP_PARTITIONER,
 	PROP_PROFILE,
+	PROP_SESSION_TIMEOUT,
 	PROP_COUNT,
 };
 
@@ -90,17 +92,20 @@ bool config_is_set(const struct config *c, enum property p);
  * when they were set. */
 int64_t config_number(const struct config *c, enum property p);
 
-/* The store directory, and why that one. */
-struct store_dir {
-	char *path; /* owned */
-	char reason[200]; /* "-d", "MQ_DIR", "log.dirs in mq.conf:3", "default" */
+/* Where the data is: a store's directory or brokers, and why there. */
+struct where {
+	char *path;       /* owned; NULL: brokers */
+	char *brokers;    /* owned; NULL: a store */
+	char reason[200]; /* "-d", "MQ_BROKERS", "log.dirs in mq.conf:3", "default" */
 };
 
-/* -d, else MQ_DIR, else the configuration, else the user's own store. -1:
- * ERR_INVALID (MQ_DIR and MQ_BROKERS are both set), ERR_CONFIG, ERR_REFUSED
- * (brokers are named, and this mq reads and writes stores only), ERR_NOMEM. */
-int store_dir_choose(struct store_dir *d, const struct options *o, const struct config *c,
+/* -d or -b, else MQ_DIR or MQ_BROKERS, else the configuration, else the user's own
+ * store. -1: ERR_INVALID (both are named), ERR_CONFIG, ERR_NOMEM. */
+int where_choose(struct where *w, const struct options *o, const struct config *c, struct err *err);
+
+/* The same for a tool that reads files: ERR_REFUSED where brokers are named. */
+int where_choose_store(struct where *w, const struct options *o, const struct config *c,
     struct err *err);
-void store_dir_release(struct store_dir *d);
+void where_release(struct where *w);
 
 #endif

@@ -104,28 +104,28 @@ config_files_read(struct config *c, const char *option, struct err *err)
 /* --- where the data is -------------------------------------------------------- */
 
 static int
-dir_set(struct store_dir *d, const char *path, const char *reason, struct err *err)
+dir_set(struct where *w, const char *path, const char *reason, struct err *err)
 {
 	if (strncmp(path, "~/", 2) == 0 && home_find() != NULL) {
-		if (asprintf(&d->path, "%s%s", home_find(), path + 1) == -1)
-			d->path = NULL;
+		if (asprintf(&w->path, "%s%s", home_find(), path + 1) == -1)
+			w->path = NULL;
 	} else {
-		d->path = strdup(path);
+		w->path = strdup(path);
 	}
-	snprintf(d->reason, sizeof(d->reason), "%s", reason);
-	return d->path != NULL ? 0 : err_nomem(err);
+	snprintf(w->reason, sizeof(w->reason), "%s", reason);
+	return w->path != NULL ? 0 : err_nomem(err);
 }
 
 static int
-brokers_refuse(const char *what, struct err *err)
+brokers_set(struct where *w, const char *brokers, const char *reason, struct err *err)
 {
-	return err_set(err, ERR_REFUSED,
-	    "%s names brokers, but this mq reads and writes store directories only (use -d DIR)",
-	    what);
+	w->brokers = strdup(brokers);
+	snprintf(w->reason, sizeof(w->reason), "%s", reason);
+	return w->brokers != NULL ? 0 : err_nomem(err);
 }
 
 static int
-dir_from_config(struct store_dir *d, const struct config *c, struct err *err)
+where_from_config(struct where *w, const struct config *c, struct err *err)
 {
 	const struct setting *dirs = &c->settings[PROP_LOG_DIRS];
 	const struct setting *brokers = &c->settings[PROP_BROKERS];
@@ -137,48 +137,75 @@ dir_from_config(struct store_dir *d, const struct config *c, struct err *err)
 		    brokers->source);
 	if (dirs->value != NULL) {
 		snprintf(reason, sizeof(reason), "log.dirs in %s", dirs->source);
-		return dir_set(d, dirs->value, reason, err);
+		return dir_set(w, dirs->value, reason, err);
 	}
-	snprintf(reason, sizeof(reason), "bootstrap.servers (%s)", brokers->source);
-	return brokers_refuse(reason, err);
+	snprintf(reason, sizeof(reason), "bootstrap.servers in %s", brokers->source);
+	return brokers_set(w, brokers->value, reason, err);
 }
 
-int
-store_dir_choose(
-    struct store_dir *d, const struct options *o, const struct config *c, struct err *err)
+/* What the command line says: 1, 0: nothing, -1. */
+static int
+where_from_options(struct where *w, const struct options *o, struct err *err)
 {
-	const char *option = options_value(o, 'd');
-	const char *dir = getenv("MQ_DIR"), *brokers = getenv("MQ_BROKERS");
-	bool has_dir = dir != NULL && *dir != '\0',
-	     has_brokers = brokers != NULL && *brokers != '\0';
+	const char *dir = options_value(o, 'd'), *brokers = options_value(o, 'b');
 
-	*d = (struct store_dir){.path = NULL};
-	if (option != NULL && options_has(o, 'b'))
+	if (dir != NULL && brokers != NULL)
 		return err_set(err, ERR_INVALID, "-b and -d exclude each other");
-	if (options_has(o, 'b'))
-		return brokers_refuse("-b", err);
-	if (option != NULL && *option == '\0')
+	if (dir != NULL && *dir == '\0')
 		return err_set(err, ERR_INVALID, "-d: an empty name");
-	if (option != NULL)
-		return dir_set(d, option, "-d", err);
-	if (has_dir && has_brokers)
-		return err_set(err, ERR_INVALID, "MQ_DIR and MQ_BROKERS are both set");
-	if (has_dir)
-		return dir_set(d, dir, "MQ_DIR", err);
-	if (has_brokers)
-		return brokers_refuse("MQ_BROKERS", err);
-	if (config_is_set(c, PROP_LOG_DIRS) || config_is_set(c, PROP_BROKERS))
-		return dir_from_config(d, c, err);
-	if ((d->path = config_home_path("XDG_DATA_HOME", ".local/share")) == NULL)
-		return err_set(
-		    err, ERR_CONFIG, "no home directory, so no default store (use -d DIR)");
-	snprintf(d->reason, sizeof(d->reason), "default");
+	if (brokers != NULL && *brokers == '\0')
+		return err_set(err, ERR_INVALID, "-b: an empty list");
+	if (dir != NULL)
+		return dir_set(w, dir, "-d", err) == 0 ? 1 : -1;
+	if (brokers != NULL)
+		return brokers_set(w, brokers, "-b", err) == 0 ? 1 : -1;
 	return 0;
 }
 
-void
-store_dir_release(struct store_dir *d)
+int
+where_choose(struct where *w, const struct options *o, const struct config *c, struct err *err)
 {
-	free(d->path);
-	d->path = NULL;
+	const char *dir = getenv("MQ_DIR"), *brokers = getenv("MQ_BROKERS");
+	bool has_dir = dir != NULL && *dir != '\0',
+	     has_brokers = brokers != NULL && *brokers != '\0';
+	int got;
+
+	*w = (struct where){.path = NULL};
+	got = where_from_options(w, o, err);
+	if (got != 0)
+		return got == 1 ? 0 : -1;
+	if (has_dir && has_brokers)
+		return err_set(err, ERR_INVALID, "MQ_DIR and MQ_BROKERS are both set");
+	if (has_dir)
+		return dir_set(w, dir, "MQ_DIR", err);
+	if (has_brokers)
+		return brokers_set(w, brokers, "MQ_BROKERS", err);
+	if (config_is_set(c, PROP_LOG_DIRS) || config_is_set(c, PROP_BROKERS))
+		return where_from_config(w, c, err);
+	if ((w->path = config_home_path("XDG_DATA_HOME", ".local/share")) == NULL)
+		return err_set(
+		    err, ERR_CONFIG, "no home directory, so no default store (use -d DIR)");
+	snprintf(w->reason, sizeof(w->reason), "default");
+	return 0;
+}
+
+int
+where_choose_store(struct where *w, const struct options *o, const struct config *c, struct err *err)
+{
+	if (where_choose(w, o, c, err) == -1)
+		return -1;
+	if (w->brokers == NULL)
+		return 0;
+	where_release(w);
+	return err_set(err, ERR_REFUSED,
+	    "brokers are named (%s), but %s reads files (use -d DIR, or name them)", w->reason,
+	    o->tool->name);
+}
+
+void
+where_release(struct where *w)
+{
+	free(w->path);
+	free(w->brokers);
+	w->path = w->brokers = NULL;
 }

@@ -32,11 +32,15 @@ const struct property_spec property_specs[PROP_COUNT] = {
         "store directory (-d)"},
     [PROP_MESSAGE_BYTES_MAX] = {"message.max.bytes", "max.request.size", PROPERTY_SIZE, 1000,
         100 << 20, NULL, "1048588", "largest record of the input, in bytes"},
+    [PROP_ASSIGNORS] = {"partition.assignment.strategy", NULL, PROPERTY_TEXT, 0, 0, NULL,
+        "range,cooperative-sticky", "how a group of a broker shares partitions, best first"},
     [PROP_PARTITIONER] = {"partitioner", "partitioner.class", PROPERTY_TEXT, 0, 0,
         "murmur2|murmur2_random|crc32|consistent|consistent_random|fnv1a|fnv1a_random|rr|random",
         "murmur2", "how keys are placed in partitions"},
     [PROP_PROFILE] = {"profile", NULL, PROPERTY_TEXT, 0, 0, NULL, "",
         "section [profile NAME] of the file to take"},
+    [PROP_SESSION_TIMEOUT] = {"session.timeout.ms", NULL, PROPERTY_MS, 1, INT32_MAX, NULL, "45000",
+        "how soon a broker takes a silent member's partitions"},
 };
 
 /* What begins like this belongs to a network client. */
@@ -44,7 +48,7 @@ static const char *const foreign_prefixes[] = {"ssl.", "sasl.", "socket.", "secu
     "reconnect.", "retry.", "metadata.", "metrics.", "metric.", "topic.metadata.", "api.version.",
     "broker.", "oauthbearer", "offset.store.", "queued.", "queue.buffering.", "interceptor.",
     "key.", "value.", "test.mock.", "transaction.", "transactional.", "schema.registry.",
-    "connections.", "session.", "heartbeat.", "request.", "fetch.", "group."};
+    "connections.", "heartbeat.", "request.", "fetch.", "group."};
 
 static const char foreign_names[] =
     " allow.auto.create.topics auto.commit.enable auto.commit.interval.ms auto.include.jmx.reporter"
@@ -58,7 +62,7 @@ static const char foreign_names[] =
     " log.queue log.thread.name log_level max.block.ms max.in.flight"
     " max.in.flight.requests.per.connection max.partition.fetch.bytes max.poll.interval.ms"
     " max.poll.records message.copy.max.bytes message.send.max.retries message.timeout.ms"
-    " msg_order_cmp partition.assignment.strategy partitioner.adaptive.partitioning.enable"
+    " msg_order_cmp partitioner.adaptive.partitioning.enable"
     " partitioner.availability.timeout.ms partitioner.ignore.keys plugin.library.paths"
     " produce.offset.report queuing.strategy receive.buffer.bytes receive.message.max.bytes"
     " retries send.buffer.bytes statistics.interval.ms sticky.partitioning.linger.ms"

@@ -2,6 +2,7 @@
 
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "cli/tool.h"
 #include "store/store.h"
 
 /* The longest wait for a lock, without -m. */
@@ -26,14 +27,32 @@ connection_init(struct connection *c, const struct options *o, enum connect_mode
 	got = config_load(&c->config, o, take_properties, &err);
 	if (got == 1)
 		return EXIT_OK;
-	if (got == -1 || store_dir_choose(&c->dir, o, &c->config, &err) == -1)
+	if (got == -1 || where_choose(&c->where, o, &c->config, &err) == -1)
 		return err.code == ERR_INVALID ? report_usage(&err) : report_fail(&err);
-	report_info("store %s (%s)", c->dir.path, c->dir.reason);
+	if (c->where.brokers != NULL)
+		report_info("brokers %s (%s)", c->where.brokers, c->where.reason);
+	else
+		report_info("store %s (%s)", c->where.path, c->where.reason);
 	return -1;
 }
 
-int
-connection_open(struct connection *c, struct err *err)
+static struct target *
+open_brokers(struct connection *c, struct err *err)
+{
+	struct broker_options bo = {.servers = c->where.brokers,
+	    .client_id = config_text(&c->config, PROP_CLIENT_ID),
+	    .version = MQ_VERSION,
+	    .timeout_ms = c->timeout_ms,
+	    .auto_create_topics = config_number(&c->config, PROP_AUTO_CREATE_TOPICS) != 0,
+	    .patient = c->is_patient && c->timeout_ms < 0,
+	    .assignors = config_text(&c->config, PROP_ASSIGNORS),
+	    .session_timeout_ms = config_number(&c->config, PROP_SESSION_TIMEOUT)};
+
+	return target_broker_new(c->os, &bo, err);
+}
+
+static struct target *
+open_store(struct connection *c, struct err *err)
 {
 	struct store_options so;
 
@@ -41,7 +60,13 @@ connection_open(struct connection *c, struct err *err)
 	so.create = c->mode == CONNECT_WRITE;
 	so.lock_wait_ms = c->timeout_ms >= 0 ? c->timeout_ms : LOCK_WAIT_MS;
 	so.auto_create_topics = config_number(&c->config, PROP_AUTO_CREATE_TOPICS) != 0;
-	c->target = target_store_new(c->os, c->dir.path, &so, err);
+	return target_store_new(c->os, c->where.path, &so, err);
+}
+
+int
+connection_open(struct connection *c, struct err *err)
+{
+	c->target = c->where.brokers != NULL ? open_brokers(c, err) : open_store(c, err);
 	if (c->target == NULL)
 		return -1;
 	c->node_id = c->target->node_id;
@@ -70,7 +95,7 @@ void
 connection_release(struct connection *c)
 {
 	target_free(c->target);
-	store_dir_release(&c->dir);
+	where_release(&c->where);
 	config_release(&c->config);
 	signals_wake(NULL);
 	if (c->os != NULL)

@@ -21,19 +21,21 @@ struct connection {
 	struct os *os;
 	struct target *target; /* NULL until connection_open */
 	struct config config;
-	struct store_dir dir;
+	struct where where;
 	enum connect_mode mode;
 	int64_t timeout_ms; /* -m; -1: not given */
-	int32_t node_id;    /* of the store, for %b and -J */
+	bool is_patient;    /* set before connection_open: wait for brokers that went as long as it takes */
+	int32_t node_id;    /* of the store, or of a broker; for %b and -J */
 };
 
-/* Makes the os, reads -d -F -X -m, the environment and the configuration file.
+/* Makes the os, reads -b -d -F -X -m, the environment and the configuration file.
  * With `take_properties` false, -X is the caller's (mq-topics create). Returns
  * -1: go on; else an exit status, after having said why. Release in any case. */
 int connection_init(struct connection *c, const struct options *o, enum connect_mode mode,
     bool take_properties);
 
-/* Opens the target. Returns 0, or -1 with err. */
+/* Opens the target; brokers are connected to when something is asked of them. Returns
+ * 0, or -1 with err. */
 int connection_open(struct connection *c, struct err *err);
 
 /* Waits for a call that was started. Returns 0, or -1 with the call's error. */

@@ -381,7 +381,7 @@ choose_store(struct places *p, struct err *err)
 {
 	if (p->store.path != NULL)
 		return 0;
-	if (store_dir_choose(&p->store, p->options, &p->config, err) == -1)
+	if (where_choose_store(&p->store, p->options, &p->config, err) == -1)
 		return -1;
 	report_info("store %s (%s)", p->store.path, p->store.reason);
 	return 0;
@@ -486,7 +486,7 @@ places_release(struct places *p)
 	p->items = NULL;
 	p->count = p->cap = 0;
 	partition_set_release(&p->wanted);
-	store_dir_release(&p->store);
+	where_release(&p->store);
 	config_release(&p->config);
 }
 

@@ -38,7 +38,7 @@ struct places {
 	const struct options *options;
 	struct config config;
 	struct partition_set wanted; /* -p; of topics and store directories */
-	struct store_dir store;      /* where topics are looked for; chosen when needed */
+	struct where store;      /* where topics are looked for; chosen when needed */
 	struct place *items;         /* owned */
 	size_t count, cap;
 };

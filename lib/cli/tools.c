@@ -3,6 +3,9 @@
 #include <stddef.h>
 
 /* Rows that several tools share: one letter, one meaning. */
+#define ROWS_WHERE \
+	{'b', "brokers", "HOST[:PORT],...", "brokers (also unix:PATH)", "Where", 0, 0, 0}, \
+	    {'d', "dir", "DIR", "store directory (no daemon needed)", NULL, 0, 0, COMPLETE_DIR}
 #define ROW_DIR \
 	{'d', "dir", "DIR", "store directory (no daemon needed)", "Where", 0, 0, COMPLETE_DIR}, \
 	    {'b', "brokers", "HOST", "brokers", NULL, 0, OPTION_HIDDEN, 0} /* refused in words */
@@ -11,8 +14,8 @@
 	{'p', "partition", "LIST", "partitions, such as 0,2-5 (-1: any)", NULL, verbs, \
 	    OPTION_REPEAT, 0}
 #define ROW_TIMEOUT(verbs) \
-	{'m', "timeout", "SECS", "longest wait for a lock or a topic", NULL, verbs, 0, 0}
-#define ROW_LOCK_TIMEOUT {'m', "timeout", "SECS", "longest wait for a lock", NULL, 0, 0, 0}
+	{'m', "timeout", "SECS", "longest wait for a broker, a lock or a topic", NULL, verbs, 0, 0}
+#define ROW_LOCK_TIMEOUT {'m', "timeout", "SECS", "longest wait for a broker or a lock", NULL, 0, 0, 0}
 #define ROW_CONFIG \
 	{'F', "config", "FILE", "configuration file ('none': none)", NULL, 0, 0, COMPLETE_FILE}
 #define ROW_PROPERTY(text) {'X', "property", "NAME=VALUE", text, NULL, 0, OPTION_REPEAT, 0}
@@ -34,7 +37,7 @@
 /* --- mq-produce ------------------------------------------------------------ */
 
 static const struct option_spec produce_options[] = {
-    ROW_DIR,
+    ROWS_WHERE,
     {'t', "topic", "TOPIC", "topic to write to; made if it is not there", NULL, 0, 0,
         COMPLETE_TOPIC},
     {'p', "partition", "N", "partition (-1: the partitioner chooses)", NULL, 0, 0, 0},
@@ -82,7 +85,7 @@ const struct tool_spec tool_produce = {
 /* --- mq-consume ------------------------------------------------------------ */
 
 static const struct option_spec consume_options[] = {
-    ROW_DIR,
+    ROWS_WHERE,
     ROW_TOPICS("topic, glob or ^regex"),
     ROW_PARTITIONS(0),
     {'G', "group", "GROUP", "read as a member of a group, commit its offsets", NULL, 0, 0,
@@ -144,7 +147,7 @@ static const struct verb_spec topics_verbs[] = {
 };
 
 static const struct option_spec topics_options[] = {
-    ROW_DIR,
+    ROWS_WHERE,
     ROW_TOPICS("topic, glob or ^regex, as an operand"),
     ROW_PARTITIONS(T(DESCRIBE) | T(TRIM) | T(CLEAN) | T(OFFSETS) | T(DU)),
     ROW_LOCK_TIMEOUT,
@@ -191,7 +194,7 @@ static const struct verb_spec groups_verbs[] = {
 };
 
 static const struct option_spec groups_options[] = {
-    ROW_DIR,
+    ROWS_WHERE,
     {'G', "group", "GROUP", "group, glob or ^regex, as an operand", NULL, 0, OPTION_REPEAT,
         COMPLETE_GROUP},
     {'t', "topic", "TOPIC", "only of this topic, glob or ^regex", NULL,

@@ -287,7 +287,7 @@ try_node(struct cluster *c, struct ask *a, int32_t id, int64_t *when_ns)
 		say_unreachable(c, n, &err);
 		ask_failed(a, &err);
 	} else if (n->links[a->kind].failures > 0 &&
-	    (a->once || a->to == TO_COORDINATOR || a->to == TO_CONTROLLER)) {
+	    (a->once || a->to != TO_NODE)) {
 		/* Whoever is in charge may be another by now. */
 		err = n->err;
 		if (err.code != 0 && err_is_retriable(err.code))
@@ -316,6 +316,37 @@ try_any(struct cluster *c, struct ask *a, int64_t *when_ns)
 	ask_failed(a, &err);
 }
 
+/* Its topic is looked up anew after a failure that may be about that. */
+static void
+try_leader(struct cluster *c, struct ask *a, int64_t *when_ns)
+{
+	struct cluster_topic *t = cluster_topic(c, a->topic);
+	int32_t leader = t != NULL ? cluster_leader(t, a->partition) : -1;
+	struct err err;
+
+	if (t == NULL) {
+		err_nomem(&err);
+	} else if (!t->is_known) {
+		cluster_refresh(c);
+		return;
+	} else if (t->code != 0) {
+		err_set(&err, t->code, "topic %s: %s", a->topic, err_name(t->code));
+		if (t->code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+			a->once = true;
+	} else if (a->partition >= t->count) {
+		err_set(&err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "topic %s has no partition %d",
+		    a->topic, a->partition);
+		a->once = true;
+	} else if (leader < 0) {
+		err_set(&err, ERR_LEADER_NOT_AVAILABLE, "%s-%d has no leader", a->topic,
+		    a->partition);
+	} else {
+		try_node(c, a, leader, when_ns);
+		return;
+	}
+	ask_failed(a, &err);
+}
+
 static void
 try_ask(struct cluster *c, struct ask *a, int64_t *when_ns)
 {
@@ -340,6 +371,9 @@ try_ask(struct cluster *c, struct ask *a, int64_t *when_ns)
 			ask_failed(a, &err);
 		else if (id >= 0)
 			try_node(c, a, id, when_ns);
+		return;
+	case TO_LEADER:
+		try_leader(c, a, when_ns);
 		return;
 	case TO_ANY:
 		try_any(c, a, when_ns);

@@ -34,6 +34,7 @@ enum route {
 	TO_NODE,        /* ask.node */
 	TO_CONTROLLER,
 	TO_COORDINATOR, /* of ask.group */
+	TO_LEADER,      /* of ask.topic, ask.partition */
 };
 
 enum ask_state { ASK_IDLE, ASK_WAITING, ASK_SENT };
@@ -43,7 +44,8 @@ struct ask {
 	int api;
 	enum route to;
 	int32_t node;
-	const char *group;
+	const char *group, *topic;
+	int32_t partition;
 	enum link_kind kind;
 	int64_t timeout_ms; /* with all tries; 0: the cluster's */
 	int64_t hold_ms;    /* how long the broker may hold the answer back */

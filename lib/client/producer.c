@@ -271,6 +271,9 @@ flight_begin(struct producer *p, struct lane *l, struct err *err)
 static int
 wait_for_room(struct producer *p, struct err *err)
 {
+	if (p->target->needs_turns && p->failure.code == 0 &&
+	    target_turn(p->target, 0, err) == -1)
+		return -1;
 	while (p->in_flight >= p->target->produce_calls_max && p->failure.code == 0)
 		turn(p);
 	if (p->failure.code != 0) {

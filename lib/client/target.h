@@ -4,7 +4,7 @@
  * client is what a tool needs of Kafka, written once: producer, consumer, group
  * and admin work above a `struct target`, a table of operations on whole batches
  * with Kafka's error codes. Two backends fill it: a store on this machine
- * (target_store.c), and later a broker.
+ * (target_store.c) and brokers (target_broker.c).
  *
  * Every operation is a call: a struct that the caller owns, fills and starts; it
  * is completed from os_turn, never from inside the start, by `done`. Until then
@@ -199,7 +199,7 @@ enum admin_op {
 	ADMIN_CONFIGS,        /* topic -> found_configs */
 	ADMIN_TRIM,           /* topic, partition, offset -> offset */
 	ADMIN_CLEAN,          /* topic, partition -> cleaned (stores only) */
-	ADMIN_USAGE,          /* topic, partition -> bytes, segments */
+	ADMIN_USAGE,          /* topic, partition -> bytes, segments (-1: not known) */
 	ADMIN_LIST_GROUPS,    /* -> groups */
 	ADMIN_DESCRIBE_GROUP, /* group -> members, state */
 	ADMIN_DELETE_GROUP,   /* group */
@@ -289,6 +289,7 @@ struct target {
 	int32_t node_id;          /* the broker's that answers */
 	size_t produce_calls_max; /* how many may be under way at once */
 	size_t batch_bytes;       /* a good batch size to fill when input does not block */
+	bool needs_turns; /* batches leave in turns of the loop only: whoever hands over many turns it */
 	bool topics_changed;      /* see target_watch_topics; cleared by who looks */
 };
 
@@ -438,5 +439,20 @@ struct store_options;
 /* A store. Errors as store_open. */
 struct target *target_store_new(struct os *os, const char *dir, const struct store_options *o,
     struct err *err);
+
+struct broker_options {
+	const char *servers;   /* HOST[:PORT],... (also [IPV6]:PORT, unix:PATH) */
+	const char *client_id; /* in the brokers' logs and in groups */
+	const char *version;   /* of this program */
+	int64_t timeout_ms;    /* the longest wait for a broker; -1: as is usual */
+	bool auto_create_topics;
+	bool patient;          /* a fetch waits for brokers that have gone as long as it takes */
+	const char *assignors; /* of group members, best first: "cooperative-sticky,range" */
+	int64_t session_timeout_ms; /* of group members; 0: as is usual */
+};
+
+/* The brokers of a cluster, which are not connected to yet: whoever cannot be reached
+ * is told of by the first call. ERR_INVALID (servers is no such list), ERR_NOMEM. */
+struct target *target_broker_new(struct os *os, const struct broker_options *o, struct err *err);
 
 #endif

@@ -15,46 +15,6 @@
 /* Batches that may wait for a sync: more than one sync covers. */
 #define STORE_PRODUCE_CALLS 4096
 
-void
-call_queue_init(struct call_queue *q)
-{
-	q->first = NULL;
-	q->last = &q->first;
-}
-
-void
-call_queue_push(struct call_queue *q, struct call *c)
-{
-	c->next = NULL;
-	*q->last = c;
-	q->last = &c->next;
-}
-
-struct call *
-call_queue_pop(struct call_queue *q)
-{
-	struct call *c = q->first;
-
-	if (c != NULL && (q->first = c->next) == NULL)
-		q->last = &q->first;
-	return c;
-}
-
-/* True if it was there. */
-static bool
-call_queue_remove(struct call_queue *q, struct call *c)
-{
-	for (struct call **at = &q->first; *at != NULL; at = &(*at)->next) {
-		if (*at != c)
-			continue;
-		*at = c->next;
-		if (c->next == NULL)
-			q->last = at;
-		return true;
-	}
-	return false;
-}
-
 /* A sync goes on without it: that knows descriptors, not calls. */
 static void
 store_target_withdraw(struct target *t, struct call *c)

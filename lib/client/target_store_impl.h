@@ -2,14 +2,10 @@
 #ifndef CLIENT_TARGET_STORE_IMPL_H
 #define CLIENT_TARGET_STORE_IMPL_H
 
+#include "client/call_queue.h"
 #include "client/target.h"
 #include "store/groups.h"
 #include "store/store.h"
-
-/* Calls in order, linked through call.next. */
-struct call_queue {
-	struct call *first, **last;
-};
 
 struct store_target {
 	struct target target; /* first */
@@ -51,10 +47,6 @@ store_target_of(struct target *t)
 {
 	return (struct store_target *)t;
 }
-
-void call_queue_init(struct call_queue *q);
-void call_queue_push(struct call_queue *q, struct call *c);
-struct call *call_queue_pop(struct call_queue *q);
 
 /* The call is finished: it is told from the next turn of the loop. With `result`
  * 0 it went well, whatever those below have left in its err. */

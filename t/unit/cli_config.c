@@ -189,7 +189,7 @@ search(void)
 }
 
 static void
-choose(struct store_dir *d, const char *option, const char *config, struct err *err, int want,
+choose(struct where *d, const char *option, const char *config, struct err *err, int want,
     const char *what)
 {
 	char name[] = "mq-consume";
@@ -201,7 +201,7 @@ choose(struct store_dir *d, const char *option, const char *config, struct err *
 	config_init(&c);
 	config_parse(&c, "f", config, strlen(config), err);
 	options_parse(&o, &tool_consume, option != NULL ? 2 : 1, argv, err);
-	is_int(store_dir_choose(d, &o, &c, err), want, "%s", what);
+	is_int(where_choose(d, &o, &c, err), want, "%s", what);
 	options_release(&o);
 	config_release(&c);
 }
@@ -209,7 +209,7 @@ choose(struct store_dir *d, const char *option, const char *config, struct err *
 static void
 places(void)
 {
-	struct store_dir d;
+	struct where d;
 	struct err err;
 	char want[256];
 
@@ -218,37 +218,43 @@ places(void)
 	snprintf(want, sizeof(want), "%s/.local/share/mq", home);
 	is_str(d.path, want, "the user's own store");
 	is_str(d.reason, "default", "by default");
-	store_dir_release(&d);
+	where_release(&d);
 	setenv("XDG_DATA_HOME", "/data", 1);
 	choose(&d, NULL, "", &err, 0, "XDG_DATA_HOME");
 	is_str(d.path, "/data/mq", "is where it lies");
-	store_dir_release(&d);
+	where_release(&d);
 	choose(&d, NULL, "log.dirs=~/x", &err, 0, "configuration");
 	snprintf(want, sizeof(want), "%s/x", home);
 	is_str(d.path, want, "names it, ~ included");
 	is_str(d.reason, "log.dirs in f:1", "and the reason says where");
-	store_dir_release(&d);
+	where_release(&d);
 	setenv("MQ_DIR", "/env", 1);
 	choose(&d, NULL, "log.dirs=/x", &err, 0, "MQ_DIR");
 	is_str(d.path, "/env", "is nearer");
-	store_dir_release(&d);
+	where_release(&d);
 	setenv("MQ_BROKERS", "h:1", 1);
 	choose(&d, NULL, "", &err, -1, "MQ_DIR and MQ_BROKERS");
 	is_int(err.code, ERR_INVALID, "are a usage error");
 	choose(&d, "-d/opt", "", &err, 0, "but -d decides");
 	is_str(d.path, "/opt", "over both");
 	is_str(d.reason, "-d", "for that reason");
-	store_dir_release(&d);
+	where_release(&d);
 	unsetenv("MQ_DIR");
-	choose(&d, NULL, "", &err, -1, "brokers alone");
-	is_int(report_status(err.code), EXIT_REFUSED, "are refused");
+	choose(&d, NULL, "", &err, 0, "brokers alone");
+	is_str(d.brokers, "h:1", "are chosen");
+	is_str(d.reason, "MQ_BROKERS", "for that reason");
+	where_release(&d);
+	choose(&d, "-dx", "", &err, 0, "-d");
+	is_str(d.path, "x", "is nearer than they");
+	where_release(&d);
+	choose(&d, "-bh:2", "", &err, 0, "-b");
+	is_str(d.brokers, "h:2", "too");
+	where_release(&d);
 	unsetenv("MQ_BROKERS");
-	choose(&d, NULL, "bootstrap.servers=h:1", &err, -1, "brokers in a file");
-	is_str(err.text,
-	    "bootstrap.servers (f:1) names brokers, but this mq reads and writes store directories "
-	    "only "
-	    "(use -d DIR)",
-	    "are refused, and the file is named");
+	choose(&d, NULL, "bootstrap.servers=h:1", &err, 0, "brokers in a file");
+	is_str(d.brokers, "h:1", "are chosen");
+	is_str(d.reason, "bootstrap.servers in f:1", "and the file is named");
+	where_release(&d);
 	choose(&d, NULL, "bootstrap.servers=h:1\nlog.dirs=/x", &err, -1, "both in a file");
 	is_int(err.code, ERR_CONFIG, "are a bad configuration");
 }
