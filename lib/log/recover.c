@@ -11,6 +11,8 @@
 #include "log/mlog_impl.h"
 #include "log/times.h"
 
+#define SNAPSHOT_LOOK (256 << 20) /* bytes of one that are compared */
+
 struct recovery {
 	struct mlog *log;
 	struct scan scan;
@@ -197,6 +199,31 @@ verify_segment(struct recovery *rc, struct err *err)
 	return r == -1 ? -1 : 0;
 }
 
+/* A snapshot at the next segment's base may tell of batches that the power took, in
+ * front of a name that was durable already: what is not true is made anew, or a
+ * producer that sends them again would be told that they are there. */
+static int
+correct_snapshot(struct mlog *log, int64_t base, struct err *err)
+{
+	struct buf now = BUF_INIT, there = BUF_INIT;
+	char path[LOG_PATH_MAX];
+	int r = 0;
+
+	if (!log->producers_loaded)
+		return 0;
+	log->producers.end_offset = base;
+	segment_path(path, log->dir, base, segment_suffix(SEGMENT_SNAPSHOT));
+	if (os_read_file(log->os, path, SNAPSHOT_LOOK, &there, err) == -1)
+		r = err->code == ERR_NOT_FOUND ? 0 : -1;
+	else if (producers_encode(&log->producers, &now, err) == -1)
+		r = -1;
+	else if (now.len != there.len || memcmp(now.data, there.data, now.len) != 0)
+		r = producers_write_snapshot(&log->producers, log->os, log->dir, err);
+	buf_release(&now);
+	buf_release(&there);
+	return r;
+}
+
 /* A segment that others follow: its closing time entry, then the next one. */
 static int
 finish_segment(struct recovery *rc, struct err *err)
@@ -210,6 +237,8 @@ finish_segment(struct recovery *rc, struct err *err)
 	    tindex_append(s->times, log->tail.max_timestamp, log->tail.max_timestamp_offset, err) ==
 	    -1)
 		return segment_err(s, SEGMENT_TIME, err);
+	if (correct_snapshot(log, log->segments[rc->at + 1]->base, err) == -1)
+		return -1;
 	s->unsynced = true;
 	segment_close(s); /* there may be many */
 	segment_begin_tail(&log->tail, log->segments[rc->at + 1]->base);

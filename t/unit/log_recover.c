@@ -590,6 +590,40 @@ test_epochs_rebuilt(void)
 	world_release(&w);
 }
 
+/* The power took the last batch of a segment, and left the name of the next one. */
+static void
+test_snapshot_of_lost(void)
+{
+	struct mlog_open_args trust = {.how = MLOG_TRUST_TAIL};
+	struct mlog_tail tail;
+	struct producer_entry *one;
+	struct world w;
+	int64_t size = 0;
+
+	world_init(&w);
+	world_recover(&w, 0);
+	mlog_load_producers(&w.log, &w.err);
+	for (int i = 0; i < 3; i++) {
+		size = w.log.tail.size;
+		append_made(&w, make_batch((struct make){.records = 1, .producer = 7, .sequence = i,
+		    .timestamp = T0}), 0);
+	}
+	mlog_roll(&w.log, &w.err);
+	world_close(&w);
+	cut_file(&w, 0, ".log", (size_t)size);
+	is_int(world_recover(&w, 0), 0, "a log that lacks a batch in front of a segment is opened");
+	is_int(mlog_end(&w.log), 3, "its offset is not given out again");
+	tail = w.log.tail;
+	world_close(&w);
+	trust.tail = &tail;
+	world_open(&w, &trust);
+	is_int(mlog_load_producers(&w.log, &w.err), 0, "whoever opens it next knows its producers");
+	one = producers_find(&w.log.producers, 7);
+	ok(one != NULL && one->batches[one->batch_count - 1].last_sequence == 1,
+	    "and not of the batch that is gone");
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -610,5 +644,6 @@ main(void)
 	test_undone_twice();
 	test_foreign_files();
 	test_epochs_rebuilt();
+	test_snapshot_of_lost();
 	return tap_done();
 }
