@@ -52,6 +52,7 @@ start_cluster(struct broker *b, struct err *err)
 	const struct broker_config *config = b->config;
 	struct cluster_options o = {.dir = config->dir, .node_id = config->node_id,
 	    .host = config->advertised_host, .port = config->advertised_port, .rack = config->rack,
+	    .num_partitions = config->num_partitions, .topic_defaults = &config->topic_defaults,
 	    .snapshot_bytes = config->metadata_snapshot_bytes, .lock_wait_ms = START_WAIT_MS,
 	    .changed = metadata_changed, .failed = metadata_failed, .ctx = b};
 

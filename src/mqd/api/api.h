@@ -44,12 +44,16 @@ gather_one(struct gather *g)
 void api_produce(struct exchange *x);
 void api_fetch(struct exchange *x);
 void api_list_offsets(struct exchange *x);
+void api_metadata(struct exchange *x);
 void api_api_versions(struct exchange *x);
 void api_delete_records(struct exchange *x);
 void api_init_producer_id(struct exchange *x);
 void api_offset_for_leader_epoch(struct exchange *x);
 void api_describe_log_dirs(struct exchange *x);
+void api_elect_leaders(struct exchange *x);
+void api_describe_cluster(struct exchange *x);
 void api_describe_producers(struct exchange *x);
+void api_describe_topic_partitions(struct exchange *x);
 
 /* The answer to an ApiVersions of a version that we do not have: x->request.version
  * is 0, there is no body. */

@@ -19,13 +19,25 @@ cluster_add(struct cluster_records *r, const struct wire_schema *schema, int ver
 	return 0;
 }
 
+size_t
+cluster_record_count(const struct cluster_records *r)
+{
+	return r->count;
+}
+
+void
+cluster_drop(struct cluster_records *r)
+{
+	batch_builder_reset(&r->bb);
+	r->bb.head.attributes = 0;
+	r->count = 0;
+}
+
 static void
 records_begin(struct cluster *c)
 {
-	batch_builder_reset(&c->records.bb);
-	c->records.bb.head.attributes = 0;
+	cluster_drop(&c->records);
 	c->records.now_ms = os_wall_ms(c->os);
-	c->records.count = 0;
 }
 
 /* --- writing -------------------------------------------------------------------------- */

@@ -54,6 +54,7 @@ make(struct os *os, const struct cluster_options *o)
 	c->starting_fd = c->lock_fd = -1;
 	c->ids.reserve = -1;
 	image_init(&c->image);
+	map_init(&c->wanted);
 	cluster_changes_init(c);
 	c->options = *o;
 	while (len > 1 && o->dir[len - 1] == '/')
@@ -85,6 +86,7 @@ cluster_new(struct os *os, const struct cluster_options *o, struct err *err)
 		err_set(err, ERR_INVALID, "%s: the path is too long", c->dir);
 	else if (cluster_start(c, err) == 0) {
 		cluster_watch(c);
+		c->image.defaults = o->topic_defaults;
 		return c;
 	}
 	cluster_free(c);
@@ -110,6 +112,8 @@ cluster_free(struct cluster *c)
 	if (c == NULL)
 		return;
 	cluster_changes_release(c);
+	cluster_forget_wanted(c);
+	map_release(&c->wanted);
 	if (c->log_open)
 		mlog_release(&c->log);
 	image_release(&c->image);

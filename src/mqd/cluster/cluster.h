@@ -22,6 +22,7 @@
 #include "wire/wire.h"
 
 struct cluster;
+struct topic_wish;
 
 /* Strings are copied. */
 struct cluster_options {
@@ -31,6 +32,8 @@ struct cluster_options {
 	const char *host; /* the advertised address, for the registration; NULL: localhost */
 	int32_t port;
 	const char *rack; /* or NULL */
+	int32_t num_partitions; /* of topics that are made on the way */
+	const struct map *topic_defaults; /* for the image's `defaults`; lives longer; or NULL */
 	int64_t snapshot_bytes; /* metadata.log.max.record.bytes.between.snapshots */
 	int64_t lock_wait_ms;   /* longest wait for tools that are in the middle of something */
 	bool force_network;     /* although it is on a network file system */
@@ -84,6 +87,10 @@ struct cluster_records;
 int cluster_add(struct cluster_records *r, const struct wire_schema *schema, int version,
     const void *msg, struct err *err);
 
+/* How many there are; and none again. */
+size_t cluster_record_count(const struct cluster_records *r);
+void cluster_drop(struct cluster_records *r);
+
 /* `prepare` is called from os_turn, when the image is current: it adds records (none is
  * fine: nothing is written), or returns -1 with err. Then `done`, from os_turn, when they
  * are durable and applied; or with err: prepare's, KAFKA_STORAGE_ERROR (not written),
@@ -97,6 +104,13 @@ struct cluster_change {
 	struct cluster_change *next;
 };
 void cluster_change(struct cluster *c, struct cluster_change *ch);
+
+/* Wants a topic, soon, with num.partitions: clients ask for it until it is there. A name
+ * that may not be, or that is there, is passed over, as are more than a thousand at once. */
+void cluster_auto_create(struct cluster *c, const char *name);
+
+/* The same with a number of partitions and configs of its own; `w` is copied. */
+void cluster_auto_create_as(struct cluster *c, const struct topic_wish *w);
 
 /* A fresh producer id (blocks of 1000, ProducerIdsRecord). -1 with err:
  * COORDINATOR_LOAD_IN_PROGRESS while a block is being allocated. */

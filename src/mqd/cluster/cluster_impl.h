@@ -79,6 +79,11 @@ struct cluster {
 
 	struct producer_ids ids;
 
+	/* Topics that are to be made on the way. */
+	struct map wanted; /* name -> auto_create.c's */
+	struct cluster_change wanted_change;
+	bool wanted_asked;
+
 	/* Snapshots. */
 	int64_t snapshot_end;  /* of the newest; 0 none */
 	int64_t snapshot_size; /* bytes of batches applied since */
@@ -149,6 +154,10 @@ int cluster_start(struct cluster *c, struct err *err);
 
 /* With the log free and no change waiting. */
 void cluster_stop_now(struct cluster *c);
+
+/* --- auto_create.c --------------------------------------------------------------------- */
+
+void cluster_forget_wanted(struct cluster *c);
 
 /* --- producer_ids.c ------------------------------------------------------------------ */
 

@@ -105,7 +105,8 @@ check_factor(const struct image *im, int32_t factor, int32_t node_id, struct err
 	if (factor > 1)
 		return err_set(err, ERR_INVALID_REPLICATION_FACTOR,
 		    "Unable to replicate the partition %d time(s): The target replication factor of %d "
-		    "cannot be reached because only %zu broker(s) are registered.", factor, factor,
+		    "cannot be reached because only %zu broker(s) are registered or some brokers have "
+		    "all their log directories cordoned.", factor, factor,
 		    im->brokers.count);
 	return 0;
 }
@@ -296,8 +297,7 @@ controller_add_partitions(const struct image *im, const char *topic, int32_t cou
 	struct wire_int32s self = {&node_id, 1};
 
 	if (t == NULL || t->partition_count == 0)
-		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
-		    "This server does not host this topic-partition.");
+		return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "%s", "");
 	if (check_added(im, t, count, assignment, assignment_count, node_id, err) == -1)
 		return -1;
 	for (int32_t i = t->partition_count; i < count; i++)

@@ -23,12 +23,16 @@ static const struct handler {
     {0, api_produce},
     {1, api_fetch},
     {2, api_list_offsets},
+    {3, api_metadata},
     {18, api_api_versions},
     {21, api_delete_records},
     {22, api_init_producer_id},
     {23, api_offset_for_leader_epoch},
     {35, api_describe_log_dirs},
+    {43, api_elect_leaders},
+    {60, api_describe_cluster},
     {61, api_describe_producers},
+    {75, api_describe_topic_partitions},
 };
 
 static const struct handler *
