@@ -213,6 +213,11 @@ start(struct conn *c)
 	o->conn = c;
 	o->produce = next_is_produce(c);
 	frame = frame_take(&c->reader);
+	o->favoured = c->net->favoured == c;
+	if (o->favoured) {
+		c->net->favoured = NULL;
+		c->net->favour_taken = true;
+	}
 	/* The frame's bytes stay counted until conn_frame_release. */
 	c->held -= frame.cap;
 	c->net->stats.requests++;
@@ -225,7 +230,7 @@ start(struct conn *c)
 	STAILQ_REMOVE(&c->outs, o, out, link);
 	c->under_way--;
 	c->others -= !o->produce;
-	conn_frame_release(c->net->broker, &frame);
+	conn_frame_release(c->net->broker, &frame, o->favoured);
 	out_free(o);
 	return -1;
 }
@@ -362,7 +367,7 @@ conn_release(struct conn *c)
 	struct net *n = c->net;
 
 	os_timer_stop(n->broker->os, &c->watch);
-	net_forget(c);
+	net_leave(c);
 	net_count(n, -(int64_t)c->held);
 	frame_reader_release(&c->reader);
 	buf_release(&c->rest);

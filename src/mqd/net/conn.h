@@ -75,6 +75,7 @@ struct out {
 	struct exchange *x;      /* NULL: answered */
 	bool ready, none, close; /* with an answer, with none, with the connection's end */
 	bool produce;            /* its request is one */
+	bool favoured;           /* its frame came although there was no memory left */
 	bool alone;              /* net is gone; it goes when its stream lets go of it */
 	struct buf bytes;          /* the answer without what lies in slices */
 	struct out_piece *pieces;  /* in the order of sending */
@@ -98,7 +99,7 @@ void conn_piece_sent(struct out *o);
 /* Takes an exchange among those that go with net. */
 void net_keep(struct net *n, struct exchange *x);
 
-/* Frees the frame of an exchange, and counts it off. */
-void conn_frame_release(struct broker *b, struct buf *frame);
+/* Frees the frame of an exchange, and counts it off; `favoured` as its `out` was. */
+void conn_frame_release(struct broker *b, struct buf *frame, bool favoured);
 
 #endif

@@ -49,6 +49,7 @@ struct net {
 	int64_t queued_bytes;
 	TAILQ_HEAD(, conn) blocked;
 	struct conn *favoured; /* may read on although there is no memory left */
+	bool favour_taken;     /* its frame is there, and not freed yet: nobody else may */
 	LIST_HEAD(, exchange) exchanges;
 	LIST_HEAD(, out) outs; /* all: those of connections that are gone, too */
 	struct net_stats stats;
@@ -86,8 +87,8 @@ void net_count(struct net *n, int64_t bytes);
 /* May this connection take more into memory? If not, it is told when it may. */
 bool net_may_read(struct conn *c);
 
-/* It does not wait for memory any more, nor is it favoured. */
-void net_forget(struct conn *c);
+/* It goes: it does not wait for memory any more, nor is it favoured. */
+void net_leave(struct conn *c);
 
 /* Looks whether a stop is finished. */
 void net_settle(struct net *n);

@@ -57,7 +57,7 @@ exchange_free(struct exchange *x)
 {
 	LIST_REMOVE(x, all);
 	arena_release(&x->arena);
-	conn_frame_release(x->broker, &x->frame);
+	conn_frame_release(x->broker, &x->frame, x->favoured);
 	free(x);
 }
 
@@ -252,6 +252,7 @@ dispatch_frame(struct broker *b, struct conn *c, struct out *o, struct buf *fram
 	x->broker = b;
 	x->conn = c;
 	x->out = o;
+	x->favoured = o->favoured;
 	o->x = x;
 	net_keep(b->net, x);
 	x->frame = *frame;

@@ -39,6 +39,7 @@ struct exchange {
 	/* dispatch's own */
 	LIST_ENTRY(exchange) all; /* net's */
 	struct out *out;
+	bool favoured; /* as `out` was */
 	unsigned holds;
 };
 

@@ -10,6 +10,23 @@
 
 /* --- memory ----------------------------------------------------------------------- */
 
+static void
+forget(struct conn *c)
+{
+	if (c->blocked)
+		TAILQ_REMOVE(&c->net->blocked, c, blocked_link);
+	c->blocked = false;
+	if (c->net->favoured == c)
+		c->net->favoured = NULL;
+}
+
+/* One at a time may go on without memory: until its frame is there and freed again. */
+static bool
+may_favour(const struct net *n)
+{
+	return n->favoured == NULL && !n->favour_taken;
+}
+
 /* Those who wait for memory go on, as far as there is some. */
 static void
 wake(struct net *n)
@@ -17,8 +34,8 @@ wake(struct net *n)
 	struct conn *c;
 
 	while ((c = TAILQ_FIRST(&n->blocked)) != NULL &&
-	    (n->queued_bytes <= n->config->queued_bytes_max || n->favoured == NULL)) {
-		net_forget(c);
+	    (n->queued_bytes <= n->config->queued_bytes_max || may_favour(n))) {
+		forget(c);
 		if (n->queued_bytes > n->config->queued_bytes_max)
 			n->favoured = c;
 		os_stream_read(n->broker->os, &c->stream);
@@ -30,7 +47,7 @@ net_count(struct net *n, int64_t bytes)
 {
 	n->queued_bytes += bytes;
 	assert(n->queued_bytes >= 0);
-	if (bytes < 0 && !TAILQ_EMPTY(&n->blocked))
+	if (bytes < 0)
 		wake(n);
 }
 
@@ -45,7 +62,7 @@ net_may_read(struct conn *c)
 		max += max / 4;
 	if (n->queued_bytes <= max || n->favoured == c)
 		return true;
-	if (n->favoured == NULL) {
+	if (may_favour(n)) {
 		n->favoured = c;
 		return true;
 	}
@@ -56,13 +73,10 @@ net_may_read(struct conn *c)
 }
 
 void
-net_forget(struct conn *c)
+net_leave(struct conn *c)
 {
-	if (c->blocked)
-		TAILQ_REMOVE(&c->net->blocked, c, blocked_link);
-	c->blocked = false;
-	if (c->net->favoured == c)
-		c->net->favoured = NULL;
+	forget(c);
+	wake(c->net);
 }
 
 void
@@ -72,11 +86,13 @@ net_keep(struct net *n, struct exchange *x)
 }
 
 void
-conn_frame_release(struct broker *b, struct buf *frame)
+conn_frame_release(struct broker *b, struct buf *frame, bool favoured)
 {
 	size_t cap = frame->cap;
 
 	buf_release(frame);
+	if (favoured)
+		b->net->favour_taken = false;
 	net_count(b->net, -(int64_t)cap);
 }
 
