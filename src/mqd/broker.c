@@ -7,6 +7,7 @@
 #include "mqd/api/fetch_sessions.h"
 #include "mqd/cluster/cluster.h"
 #include "mqd/config.h"
+#include "mqd/groups/home.h"
 #include "mqd/net/conn.h"
 #include "mqd/replica/logs.h"
 #include "mqd/replica/partition.h"
@@ -25,6 +26,7 @@ metadata_changed(void *ctx, const char *topic, const struct uuid *topic_id)
 	struct broker *b = ctx;
 
 	partitions_changed(b->partitions, cluster_image(b->cluster), topic, topic_id);
+	home_changed(b, cluster_image(b->cluster), topic, topic_id);
 }
 
 static void
@@ -82,7 +84,7 @@ start(struct broker *b, struct err *err)
 	b->partitions = partitions_new(b);
 	b->fetch_sessions =
 	    fetch_sessions_new(b->os, (size_t)b->config->fetch_sessions_max);
-	if (b->partitions == NULL || b->fetch_sessions == NULL)
+	if (b->partitions == NULL || b->fetch_sessions == NULL || home_new(b) == -1)
 		return err_nomem(err);
 	cluster_announce(b->cluster);
 	b->net = net_new(b, err);
@@ -157,6 +159,7 @@ broker_free(struct broker *b)
 	partitions_free(b->partitions);
 	if (b->logs != NULL)
 		logs_free(b->logs);
+	home_free(b);
 	if (b->cluster != NULL)
 		cluster_free(b->cluster);
 	free(b);

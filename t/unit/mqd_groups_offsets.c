@@ -245,7 +245,10 @@ test_topic_ids(void)
 	    "and of no other that took its name");
 	ok(groups_offset(bench.gs, wire_str_of("g"), wire_str_of("t"), &uuid_zero, 0, &o),
 	    "who knows names only gets it");
-	groups_topic_deleted(bench.gs, wire_str_of("t"));
+	groups_topic_deleted(bench.gs, wire_str_of("t"), &id_b);
+	settle();
+	is_int(offset_of("g", "t", 0), 5, "it stays when another of that name goes");
+	groups_topic_deleted(bench.gs, wire_str_of("t"), &id_a);
 	settle();
 	is_int(offset_of("g", "t", 0), -1, "it goes with its topic");
 	bench_restart();

@@ -164,7 +164,7 @@ begin_fetch(struct groups *gs, struct groups_call *c)
 		groups_code(c, code);
 	else if (c->count == 0)
 		groups_code(c, 0);
-	else if (barrier_wait(s, all_written, c, c->group) == -1)
+	else if (barrier_wait(s, all_written, c, c->group, &uuid_zero) == -1)
 		groups_code(c, ERR_UNKNOWN_SERVER_ERROR);
 }
 

@@ -51,6 +51,7 @@ struct sweep {
 	    const struct coffset *o);
 	int64_t now_ms;
 	struct wire_str topic;
+	struct uuid topic_id;
 };
 
 /* How many of the group's offsets stay. */
@@ -246,7 +247,7 @@ begin_group_delete(struct groups *gs, struct groups_call *c)
 
 	if (s == NULL)
 		groups_code(c, code);
-	else if (barrier_wait(s, delete_now, c, c->group) == -1)
+	else if (barrier_wait(s, delete_now, c, c->group, &uuid_zero) == -1)
 		groups_code(c, ERR_UNKNOWN_SERVER_ERROR);
 }
 
@@ -348,15 +349,15 @@ is_of_topic(const struct sweep *sw, const struct cgroup *g, struct wire_str topi
     const struct coffset *o)
 {
 	(void)g;
-	(void)o;
-	return str_equal(topic, sw->topic);
+	return str_equal(topic, sw->topic) &&
+	       (uuid_is_zero(&o->topic_id) || uuid_equal(&o->topic_id, &sw->topic_id));
 }
 
 /* All that was being committed when the topic went is in. */
 static void
 topic_gone(struct barrier *b, int code)
 {
-	const struct sweep sw = {.goes = is_of_topic, .topic = b->name};
+	const struct sweep sw = {.goes = is_of_topic, .topic = b->name, .topic_id = b->id};
 
 	for (struct map_entry *e = NULL; code == 0 && (e = map_next(&b->shard->all, e)) != NULL;)
 		sweep_group(&sw, e->value);
@@ -364,7 +365,7 @@ topic_gone(struct barrier *b, int code)
 }
 
 void
-groups_topic_deleted(struct groups *gs, struct wire_str topic)
+groups_topic_deleted(struct groups *gs, struct wire_str topic, const struct uuid *id)
 {
 	event_begin(gs);
 	for (int32_t i = 0; i < gs->count; i++) {
@@ -373,7 +374,7 @@ groups_topic_deleted(struct groups *gs, struct wire_str topic)
 		if (gs->shards[i]->state != SHARD_ACTIVE || gs->shards[i]->all.count == 0)
 			continue;
 		if (str_set(&name, topic) == -1 ||
-		    barrier_wait(gs->shards[i], topic_gone, NULL, name) == -1)
+		    barrier_wait(gs->shards[i], topic_gone, NULL, name, id) == -1)
 			str_release(&name);
 	}
 	event_end(gs);

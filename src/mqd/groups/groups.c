@@ -260,6 +260,7 @@ void
 write_free(struct write *w)
 {
 	batch_builder_release(&w->records);
+	free(w->append.own);
 	free(w);
 }
 
@@ -343,9 +344,10 @@ write_start(struct write *w)
 
 int
 barrier_wait(struct shard *s, void (*run)(struct barrier *b, int code), struct groups_call *c,
-    struct wire_str name)
+    struct wire_str name, const struct uuid *id)
 {
-	struct barrier now = {.run = run, .groups = s->groups, .shard = s, .call = c, .name = name};
+	struct barrier now = {
+	    .run = run, .groups = s->groups, .shard = s, .call = c, .name = name, .id = *id};
 	struct barrier *b;
 
 	if (s->writes == NULL) {

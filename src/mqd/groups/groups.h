@@ -50,6 +50,9 @@ struct groups_append {
 	/* out */
 	int code; /* 0: durable and committed; else Kafka's: not written, or not known to be */
 	int64_t base_offset;
+	/* the appender's own */
+	void *own; /* freed with the append; NULL: nothing */
+	struct os_timer timer;
 };
 
 struct groups_options {
@@ -83,8 +86,9 @@ void groups_elected(struct groups *gs, int32_t partition);
  * NOT_COORDINATOR, and the groups are forgotten. */
 void groups_resigned(struct groups *gs, int32_t partition);
 
-/* A topic was deleted: offsets for it are removed. */
-void groups_topic_deleted(struct groups *gs, struct wire_str topic);
+/* A topic was deleted: offsets for it are removed, if they are not known to be of another
+ * that has its name. */
+void groups_topic_deleted(struct groups *gs, struct wire_str topic, const struct uuid *id);
 
 /* --- calls -------------------------------------------------------------------------- */
 

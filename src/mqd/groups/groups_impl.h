@@ -249,6 +249,7 @@ struct barrier {
 	struct shard *shard;
 	struct groups_call *call; /* NULL: run frees the name, and may not come at all */
 	struct wire_str name;     /* the call's, or owned */
+	struct uuid id;           /* the maker's */
 	uint64_t until;
 	struct barrier *next;
 };
@@ -309,7 +310,7 @@ void write_free(struct write *w);
 
 /* Runs at once if nothing is being written. -1: no memory. */
 int barrier_wait(struct shard *s, void (*run)(struct barrier *b, int code), struct groups_call *c,
-    struct wire_str name);
+    struct wire_str name, const struct uuid *id);
 
 /* What a client is told when an append failed with `code`. */
 int groups_append_error(int code);
