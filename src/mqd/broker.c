@@ -146,6 +146,7 @@ broker_stop(struct broker *b, void (*done)(void *ctx), void *ctx)
 	b->stopped = done;
 	b->stopped_ctx = ctx;
 	net_stop(b->net, STOP_NET_MS, net_stopped, b);
+	groups_stop(b->groups);
 }
 
 void

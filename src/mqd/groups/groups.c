@@ -392,7 +392,7 @@ fail_writes(struct shard *s)
 }
 
 static void
-fail_waiting(struct cgroup *g)
+tell_waiting(struct cgroup *g)
 {
 	for (struct map_entry *e = NULL; (e = cgroup_next(g, e)) != NULL;) {
 		struct cmember *m = e->value;
@@ -400,7 +400,17 @@ fail_waiting(struct cgroup *g)
 		cmember_join_error(m, m->id, ERR_NOT_COORDINATOR, false);
 		cmember_sync_done(m, ERR_NOT_COORDINATOR);
 	}
-	cgroup_move(g, CGROUP_DEAD, os_wall_ms(g->shard->groups->os));
+}
+
+void
+groups_stop(struct groups *gs)
+{
+	event_begin(gs);
+	for (int32_t i = 0; i < gs->count; i++)
+		for (struct map_entry *e = NULL;
+		     (e = map_next(&gs->shards[i]->all, e)) != NULL;)
+			tell_waiting(e->value);
+	event_end(gs);
 }
 
 static void
@@ -419,8 +429,10 @@ resign(struct shard *s)
 		free(b);
 	}
 	s->barriers_tail = &s->barriers;
-	for (struct map_entry *e = NULL; (e = map_next(&s->all, e)) != NULL;)
-		fail_waiting(e->value);
+	for (struct map_entry *e = NULL; (e = map_next(&s->all, e)) != NULL;) {
+		tell_waiting(e->value);
+		cgroup_move(e->value, CGROUP_DEAD, os_wall_ms(s->groups->os));
+	}
 	shard_release(s);
 }
 

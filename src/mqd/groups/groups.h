@@ -70,6 +70,10 @@ struct groups *groups_new(const struct groups_options *o);
  * completion may come any more. */
 void groups_free(struct groups *gs);
 
+/* The broker stops: joins and syncs that wait are told NOT_COORDINATOR, so that nobody
+ * waits for them. What is being written goes on. */
+void groups_stop(struct groups *gs);
+
 /* --- where the groups live -------------------------------------------------------- */
 
 /* The offsets topic has so many partitions (0: there is no such topic). */

@@ -33,7 +33,7 @@ struct home {
 static struct partition *
 partition_of(struct broker *b, int32_t number, int *code)
 {
-	return partition_find(
+	return partitions_find(
 	    b->partitions, GROUPS_TOPIC, strlen(GROUPS_TOPIC), NULL, number, code);
 }
 
