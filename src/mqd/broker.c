@@ -38,6 +38,15 @@ logs_failed(void *ctx, const struct err *err)
 	    err->text);
 }
 
+static bool
+is_known(void *ctx, const char *topic, int32_t number)
+{
+	struct broker *b = ctx;
+	const struct image_topic *t = image_topic(cluster_image(b->cluster), topic);
+
+	return t != NULL && image_partition(t, number) != NULL;
+}
+
 static void
 metadata_failed(void *ctx, const struct err *err)
 {
@@ -70,7 +79,7 @@ start_logs(struct broker *b, struct err *err)
 	    .producer_expire_ms = b->config->producer_expire_ms,
 	    .metadata_epoch_before = cluster_epoch_before(b->cluster),
 	    .metadata_epoch = cluster_epoch(b->cluster), .clean = cluster_was_clean(b->cluster),
-	    .failed = logs_failed, .ctx = b};
+	    .failed = logs_failed, .known = is_known, .ctx = b};
 
 	b->logs = logs_new(b->os, &o, err);
 	return b->logs == NULL ? -1 : 0;

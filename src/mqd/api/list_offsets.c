@@ -135,7 +135,8 @@ look(struct part *part, struct partition *p)
 		return;
 	case TIME_EARLIEST:
 	case TIME_EARLIEST_LOCAL:
-		part->job = (struct plog_job){.run = read_epoch, .done = epoch_read, .ctx = part};
+		part->job = (struct plog_job){.run = read_epoch, .done = epoch_read, .look = true,
+		    .ctx = part};
 		plog_run(p->log, &part->job);
 		return;
 	case TIME_LATEST_TIERED:

@@ -73,7 +73,8 @@ start(struct part *part)
 		part->out->error_code = (int16_t)code;
 		return;
 	}
-	part->job = (struct plog_job){.run = read_end, .done = end_read, .ctx = part};
+	part->end = (struct epoch_entry){-1, -1};
+	part->job = (struct plog_job){.run = read_end, .done = end_read, .look = true, .ctx = part};
 	gather_add(part->gather);
 	plog_run(p->log, &part->job);
 }

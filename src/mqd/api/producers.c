@@ -45,7 +45,7 @@ copy_producers(struct plog_job *j, struct mlog *log, struct err *err)
 {
 	struct part *part = j->ctx;
 
-	if (mlog_load_producers(log, err) == -1)
+	if (!log->producers_loaded && mlog_load_producers(log, err) == -1)
 		return -1;
 	if (log->producers.by_id.count == 0)
 		return 0;
@@ -121,7 +121,8 @@ start_topic(struct exchange *x, struct gather *g,
 		if (p == NULL)
 			continue;
 		parts[i].job =
-		    (struct plog_job){.run = copy_producers, .done = copied, .ctx = &parts[i]};
+		    (struct plog_job){.run = copy_producers, .done = copied, .look = true,
+			.ctx = &parts[i]};
 		gather_add(g);
 		plog_run(p->log, &parts[i].job);
 	}

@@ -205,7 +205,7 @@ plog_new(struct logs *s, const char *topic, int32_t number, const struct uuid *t
 	i->logs = s;
 	i->plog = l;
 	i->dir = dir;
-	i->unstable = i->unstable_synced = i->told.unstable = -1;
+	i->unstable = i->unstable_written = i->unstable_synced = -1;
 	i->settings_used = *settings;
 	i->close_item = (struct plog_item){.log = l, .kind = ITEM_CLOSE};
 	i->tick_item = (struct plog_item){.log = l, .kind = ITEM_TICK};
@@ -285,13 +285,20 @@ may_go(const struct plog_impl *i, struct plog_item *it)
 	return true;
 }
 
+/* Does the item make a log where there is none? */
+static bool
+makes(struct plog_item *it)
+{
+	return it->kind == ITEM_APPEND || (it->kind == ITEM_JOB && !job_of(it)->look);
+}
+
 /* Has the item been waiting only to be told something? */
 static bool
 is_settled(struct plog_impl *i, struct plog_item *it)
 {
 	static const struct err well;
 
-	if (it->kind != ITEM_LOAD || !i->plog->loaded)
+	if (!i->plog->loaded || makes(it) || (it->kind == ITEM_JOB && !i->absent))
 		return false;
 	(void)items_take(&i->queue);
 	logs_soon(i->logs, it, &well);
@@ -316,7 +323,7 @@ plog_pump(struct plog_impl *i)
 			break;
 		}
 		if (i->state == PLOG_CLOSED && may_go(i, it))
-			open_start(i, it->kind != ITEM_LOAD);
+			open_start(i, makes(it));
 		if (i->state != PLOG_OPEN || i->closing || !may_go(i, it))
 			break;
 		(void)items_take(&i->queue);
@@ -439,6 +446,7 @@ logs_new(struct os *os, const struct logs_options *o, struct err *err)
 		return NULL;
 	}
 	os_timer_start(os, &s->tick, s->options.checkpoint_ms);
+	sweep_start(s);
 	return s;
 }
 
@@ -460,6 +468,7 @@ logs_free(struct logs *s)
 	}
 	readers_forget(s, NULL);
 	keep_release(s);
+	sweep_release(s);
 	free(s->dir);
 	free(s);
 }

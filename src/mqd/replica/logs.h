@@ -48,6 +48,9 @@ struct logs_options {
 	bool clean;                    /* the last stop was a clean one: believe sizes */
 	/* The directory has failed. Every plog has `failed` by then, and is told by `moved`. */
 	void (*failed)(void *ctx, const struct err *err);
+	/* Does the metadata know the partition? Called from os_turn soon after the start, for
+	 * every directory: one that it does not is put away (-stray). NULL: none is. */
+	bool (*known)(void *ctx, const char *topic, int32_t number);
 	void *ctx;
 };
 
@@ -141,6 +144,7 @@ struct plog_job {
 	void (*done)(struct plog_job *j);
 	void *ctx;
 	bool alone;     /* not while a sync of the log is under way: for what cuts its end */
+	bool look;      /* makes no log: of one that was never written to, run is not called */
 	struct err err; /* code 0: done well */
 };
 void plog_run(struct plog *l, struct plog_job *j);

@@ -9,6 +9,7 @@
  *	logs_read.c      reads and lookups
  *	logs_keep.c      checkpoint files, hints, the clean stop
  *	logs_clean.c     what takes away from a log: trim, retention
+ *	logs_sweep.c     directories that are left over
  *	logs_settings.c  what the metadata says
  *
  * Who owns what
@@ -131,7 +132,8 @@ struct plog_impl {
 	unsigned checking;    /* appends with WORKER_CHECK */
 	unsigned reading;     /* reads and lookups with WORKER_READ */
 	int64_t used_ms;      /* monotonic: when it was last written or jobbed */
-	int64_t unstable_synced; /* unstable offset as of the last sync that completed */
+	int64_t unstable_written; /* the unstable offset, as the last turn left it */
+	int64_t unstable_synced;  /* and as of the last sync that completed */
 	struct opening opening;
 	struct plog_item close_item, tick_item;
 	bool ticking;        /* tick_item is queued or with the writer */
@@ -191,6 +193,7 @@ struct space {
 
 struct cached_reader;
 struct keep;
+struct sweep;
 
 struct logs {
 	struct os *os;
@@ -234,6 +237,7 @@ struct logs {
 	struct plog_trim *trims; /* that wait for the files to say so */
 	struct keep *keep; /* files being written; NULL: none */
 	struct os_timer tick;
+	struct sweep *sweep; /* NULL: over */
 	struct tail_clock clock;
 	unsigned openings, deletions, checking;
 
@@ -392,8 +396,8 @@ void close_surplus(struct logs *s);
 /* Goes on with a deletion, when nothing is under way any more. */
 void gone_pump(struct plog_impl *i);
 
-/* Is the same directory being removed, for a deleted topic? */
-bool gone_pending(const struct plog_impl *i);
+/* Is a partition's directory being removed, for a deleted topic? */
+bool gone_has(const struct logs *s, const char *topic, int32_t number);
 
 /* --- logs_read.c ------------------------------------------------------------------------- */
 
@@ -431,6 +435,10 @@ void keep_tail(struct plog_impl *i);
 
 /* On the writer: what is done now and then with an open log that was written to. */
 void tick_run(struct plog_impl *i);
+
+/* logs_sweep.c: looks for directories that nobody will ask for. */
+void sweep_start(struct logs *s);
+void sweep_release(struct logs *s);
 
 /* logs_clean.c: the checkpoint files were written, or (err) could not be: trims that
  * wait for that go on. */

@@ -312,7 +312,7 @@ is_busy(const struct logs *s)
 {
 	return s->turning || s->queue.head != NULL || s->sync_state != SYNC_NONE ||
 	    s->soon.head != NULL || s->openings > 0 || s->deletions > 0 || s->checking > 0 ||
-	    s->reading > 0 || s->keep != NULL || s->trims != NULL;
+	    s->reading > 0 || s->keep != NULL || s->trims != NULL || s->sweep != NULL;
 }
 
 /* Asks the writer to sync all there is. True: it is. */

@@ -260,7 +260,8 @@ open_start(struct plog_impl *i, bool create)
 	struct opening *o = &i->opening;
 
 	/* A file that still speaks of a deleted topic, or its directory, must go first. */
-	if (i->state != PLOG_CLOSED || gone_pending(i) || (create && !keep_is_written(s)))
+	if (i->state != PLOG_CLOSED || gone_has(s, i->plog->topic, i->plog->number) ||
+	    (create && !keep_is_written(s)))
 		return;
 	if (i->freed || s->failed)
 		return;
@@ -349,15 +350,15 @@ close_surplus(struct logs *s)
 /* --- deleting ------------------------------------------------------------------------------ */
 
 bool
-gone_pending(const struct plog_impl *i)
+gone_has(const struct logs *s, const char *topic, int32_t number)
 {
-	const struct plog_impl *o;
+	const struct plog_impl *i;
 
-	if (i->logs->deletions == 0)
+	if (s->deletions == 0)
 		return false;
-	TAILQ_FOREACH (o, &i->logs->all, in_all) {
-		if (o != i && o->state == PLOG_GONE && o->plog->number == i->plog->number &&
-		    strcmp(o->plog->topic, i->plog->topic) == 0)
+	TAILQ_FOREACH (i, &s->all, in_all) {
+		if (i->state == PLOG_GONE && i->plog->number == number &&
+		    strcmp(i->plog->topic, topic) == 0)
 			return true;
 	}
 	return false;

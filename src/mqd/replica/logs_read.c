@@ -107,7 +107,7 @@ next_batch(struct cached_reader *c, struct err *err)
 	return got;
 }
 
-/* Collects batches. 0, or -1 if there is none for an error. */
+/* Collects batches up to an error. 0, or -1: the reader stands behind it. */
 static int
 collect(struct plog_read *r, struct cached_reader *c, struct buf *out, struct err *err)
 {
@@ -128,7 +128,7 @@ collect(struct plog_read *r, struct cached_reader *c, struct buf *out, struct er
 		first_base = base;
 		c->next = batch_next_offset(&c->batch);
 	}
-	return got == -1 && out->len == 0 ? -1 : 0;
+	return got;
 }
 
 static int
@@ -142,17 +142,20 @@ read_batches(struct logs *s, struct plog_read *r, struct buf *out, struct err *e
 {
 	const char *dir = r->item.log->impl->dir;
 	struct cached_reader *c = get_reader(s, dir, r, err);
+	bool bad;
 	int ret;
 
 	if (c == NULL)
 		return -1;
 	reader_synced(c->reader, r->limit_offset);
-	ret = collect(r, c, out, err);
+	bad = collect(r, c, out, err) == -1;
+	/* What came before an error is given; who reads on finds the error. */
+	ret = bad && (out->len == 0 || out->failed) ? -1 : 0;
 	if (ret == 0 && r->aborted && out->len > 0)
 		ret = reader_aborted(c->reader, r->offset, c->next, &r->aborted_list,
 		    &r->aborted_count, err);
 	c->used_ms = logs_mono_ms(s);
-	if (ret == -1)
+	if (ret == -1 || bad)
 		free_reader(c);
 	return ret;
 }
@@ -179,6 +182,8 @@ read_run(struct os_job *j)
 	r->err.code = 0;
 	if (read_batches(s, r, &out, &r->err) == -1)
 		r->code = read_code(&r->err);
+	else
+		r->err.code = 0;
 	if (r->code != 0)
 		buf_release(&out);
 	r->own = out.data;
@@ -376,7 +381,7 @@ read_start(struct plog_impl *i, struct plog_read *r)
 {
 	r->start_offset = i->plog->start_offset;
 	/* While a transaction is open the reader finds out by itself who has begun. */
-	r->plain_offset = i->told.unstable == -1 ? i->plog->end_offset : -1;
+	r->plain_offset = i->unstable_written == -1 ? i->plog->end_offset : -1;
 	r->aborted = r->aborted && i->aborts;
 	i->reading++;
 	i->logs->reading++;

@@ -204,7 +204,7 @@ turn_run(struct os_job *j)
 static void
 set_unstable(struct plog_impl *i)
 {
-	int64_t written = i->told.unstable, synced = i->unstable_synced;
+	int64_t written = i->unstable_written, synced = i->unstable_synced;
 
 	if (!plog_is_synced(&i->plog->settings) || synced == -1)
 		i->plog->unstable_offset = written;
@@ -222,6 +222,7 @@ take_told(struct plog_impl *i)
 	l->end_offset = t->end;
 	l->bytes = t->bytes;
 	i->aborts = t->aborts;
+	i->unstable_written = t->unstable;
 	if (t->exact || (t->synced > l->synced_offset && !i->logs->failed))
 		l->synced_offset = t->synced;
 	if (l->synced_offset > t->end)
