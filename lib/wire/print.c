@@ -96,6 +96,11 @@ print_bytes(struct printer *p, const struct wire_bytes *s)
 		buf_str(p->b, "null");
 		return;
 	}
+	if (s->data == NULL && s->len > 0) {
+		/* A hole: they are sent from where they lie. */
+		buf_printf(p->b, "\"%d bytes\"", (int)s->len);
+		return;
+	}
 	buf_str(p->b, quote);
 	if (s->len > 0)
 		text_base64_put(p->b, s->data, (size_t)s->len);

@@ -49,6 +49,7 @@ struct broker {
 	struct home *home; /* of the groups */
 	struct fetch_sessions *fetch_sessions;
 	struct net *net;
+	bool trace; /* note every request and answer (mqd -v -v) */
 	void (*stopped)(void *ctx); /* broker_stop's */
 	void *stopped_ctx;
 };

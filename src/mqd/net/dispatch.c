@@ -147,6 +147,28 @@ let_go(const struct reply_slice *slices, size_t count)
 			slices[i].sent(slices[i].ctx);
 }
 
+/* Of a line that tells a message; batches alone can be of megabytes. */
+#define TRACE_MAX 4000
+#define TRACE_BYTES_MAX ((size_t)4 << 20)
+
+/* One line, for who wants to see what clients say and hear. */
+static void
+trace(const struct exchange *x, char way, const struct wire_schema *s, const void *msg)
+{
+	struct os *os = x->broker->os;
+	struct buf b = BUF_INIT;
+
+	buf_printf(&b, "%s %c %s v%d #%d ", conn_peer(x->conn), way, x->request.api->name,
+	    x->request.version, x->request.correlation_id);
+	b.limit = TRACE_BYTES_MAX;
+	wire_print(s, x->request.version, msg, &b);
+	if (b.len > TRACE_MAX)
+		memcpy(b.data + TRACE_MAX - 3, "...", 4);
+	/* Not os_note, whose lines are shorter. */
+	os->ops->note(os, OS_DEBUG, b.len > TRACE_MAX ? (const char *)b.data : buf_cstr(&b));
+	buf_release(&b);
+}
+
 static int
 encode(struct exchange *x, const void *response, const struct reply_slice *slices, size_t count,
     struct err *err)
@@ -170,6 +192,8 @@ dispatch_reply_slices(
 {
 	struct err err;
 
+	if (x->conn != NULL && x->broker->trace)
+		trace(x, '<', x->request.api->response, response);
 	if (x->conn == NULL) {
 		let_go(slices, count);
 		x->out->close = true;
@@ -247,10 +271,13 @@ handle(struct exchange *x)
 		return;
 	}
 	x->body = request_decode_body(&x->request, &x->arena, &err);
-	if (x->body == NULL)
+	if (x->body == NULL) {
 		dispatch_close(x, err.text);
-	else
-		h->handle(x);
+		return;
+	}
+	if (x->broker->trace)
+		trace(x, '>', x->request.api->request, x->body);
+	h->handle(x);
 }
 
 int
