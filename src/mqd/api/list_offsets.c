@@ -50,7 +50,8 @@ answer(struct part *part, int64_t offset, int64_t timestamp, int32_t leader_epoc
 {
 	part->out->offset = offset;
 	part->out->timestamp = timestamp;
-	part->out->leader_epoch = leader_epoch;
+	if (part->list->x->request.version >= 4)
+		part->out->leader_epoch = leader_epoch;
 	gather_one(&part->list->gather);
 }
 
