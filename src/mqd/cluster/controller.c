@@ -265,7 +265,7 @@ check_added(const struct image *im, const struct image_topic *t, int32_t count,
     const struct wire_int32s *assignment, int32_t assignment_count, int32_t node_id,
     struct err *err)
 {
-	int32_t more = count - t->partition_count;
+	int64_t more = (int64_t)count - t->partition_count;
 	int32_t factor = (int32_t)t->partitions[0].replica_count;
 
 	if (more == 0)
@@ -279,8 +279,8 @@ check_added(const struct image *im, const struct image_topic *t, int32_t count,
 		return check_factor(im, factor, node_id, err);
 	if (assignment_count != more)
 		return err_set(err, ERR_INVALID_REPLICA_ASSIGNMENT,
-		    "Attempted to add %d additional partition(s), but only %d assignment(s) were "
-		    "specified.", more, assignment_count);
+		    "Attempted to add %lld additional partition(s), but only %d assignment(s) were "
+		    "specified.", (long long)more, assignment_count);
 	for (int32_t i = 0; i < assignment_count; i++)
 		if (check_replicas(im, &assignment[i], factor, err) == -1 ||
 		    check_active(im, &assignment[i], t->partition_count + i, err) == -1)
