@@ -29,6 +29,10 @@ connection_init(struct connection *c, const struct options *o, enum connect_mode
 		return EXIT_OK;
 	if (got == -1 || where_choose(&c->where, o, &c->config, &err) == -1)
 		return err.code == ERR_INVALID ? report_usage(&err) : report_fail(&err);
+	if (c->where.brokers != NULL && target_broker_check(c->where.brokers, &err) == -1) {
+		err_prefix(&err, "%s", c->where.reason);
+		return report_usage(&err);
+	}
 	if (c->where.brokers != NULL)
 		report_info("brokers %s (%s)", c->where.brokers, c->where.reason);
 	else

@@ -81,7 +81,7 @@ cluster_ask(struct cluster *c, struct ask *a)
 	a->cluster = c;
 	a->state = ASK_WAITING;
 	a->tries = 0;
-	a->was_lost = false;
+	a->was_lost = a->again = false;
 	a->retry_ns = 0;
 	a->sent_to = -1;
 	a->deadline_ns = os_mono_ns(c->os) + (timeout_ms + a->hold_ms) * 1000000;
@@ -143,7 +143,9 @@ ask_failed(struct ask *a, const struct err *why)
 {
 	struct cluster *c = a->cluster;
 	int64_t pause_ms = cluster_backoff_ms(c->os, ++a->tries);
+	bool again = a->again;
 
+	a->again = false;
 	if (&a->err != why)
 		a->err = *why;
 	arena_reset(&a->arena);
@@ -154,7 +156,7 @@ ask_failed(struct ask *a, const struct err *why)
 		cluster_forget_coordinator(c, a->group);
 	if (cluster_is_stale(why->code))
 		cluster_refresh(c);
-	if (a->once || !err_is_retriable(why->code)) {
+	if (a->once || !(err_is_retriable(why->code) || again)) {
 		ask_end(a);
 		return;
 	}

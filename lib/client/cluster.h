@@ -65,6 +65,7 @@ struct ask {
 	/* Theirs until done. */
 	struct arena arena;
 	struct buf frame;
+	bool again;    /* set by `answer` with an error: try again, whatever the code */
 	bool was_lost; /* an earlier try may have been carried out */
 	/* The cluster's. */
 	enum ask_state state;
@@ -104,6 +105,9 @@ struct cluster_events {
 	void (*refreshed)(void *ctx); /* new metadata, or the attempt failed */
 	void *ctx;
 };
+
+/* Is it a list of brokers? -1: ERR_INVALID. */
+int cluster_check_servers(const char *servers, struct err *err);
 
 /* Connects to nothing yet. NULL: ERR_INVALID (no list of addresses), ERR_NOMEM. */
 struct cluster *cluster_new(struct os *os, const struct cluster_config *config,

@@ -74,29 +74,49 @@ address_complete(const char *text, size_t len, char out[OS_ADDRESS_MAX], struct 
 	return 0;
 }
 
+/* The next address of a list: 1; 0: that was all; -1. */
+static int
+next_address(const char **list, size_t *count, char out[OS_ADDRESS_MAX], struct err *err)
+{
+	size_t skip = strspn(*list, ", \t"), len = strcspn(*list + skip, ", \t");
+	const char *at = *list + skip;
+
+	*list = at + len;
+	if (len == 0)
+		return *count > 0 ? 0 : err_set(err, ERR_INVALID, "an empty list of brokers");
+	if (++*count > LIST_MAX)
+		return err_set(err, ERR_INVALID, "more than %d brokers", LIST_MAX);
+	return address_complete(at, len, out, err) == -1 ? -1 : 1;
+}
+
+int
+cluster_check_servers(const char *servers, struct err *err)
+{
+	char address[OS_ADDRESS_MAX];
+	size_t count = 0;
+	int got;
+
+	while ((got = next_address(&servers, &count, address, err)) == 1)
+		;
+	return got;
+}
+
 int
 nodes_from_list(struct cluster *c, struct err *err)
 {
 	const char *at = c->config.servers;
+	char address[OS_ADDRESS_MAX];
 	size_t count = 0;
+	int got;
 
-	while (*at != '\0') {
-		size_t skip = strspn(at, ", \t"), len = strcspn(at + skip, ", \t");
-		char address[OS_ADDRESS_MAX];
-		struct node *n;
+	while ((got = next_address(&at, &count, address, err)) == 1) {
+		struct node *n = node_add(c, -1, address, err);
 
-		at += skip;
-		if (len == 0)
-			break;
-		if (++count > LIST_MAX)
-			return err_set(err, ERR_INVALID, "more than %d brokers", LIST_MAX);
-		if (address_complete(at, len, address, err) == -1 ||
-		    (n = node_add(c, -1, address, err)) == NULL)
+		if (n == NULL)
 			return -1;
 		n->is_listed = true;
-		at += len;
 	}
-	return count > 0 ? 0 : err_set(err, ERR_INVALID, "an empty list of brokers");
+	return got;
 }
 
 static void

@@ -455,4 +455,7 @@ struct broker_options {
  * is told of by the first call. ERR_INVALID (servers is no such list), ERR_NOMEM. */
 struct target *target_broker_new(struct os *os, const struct broker_options *o, struct err *err);
 
+/* Is it a list of brokers? -1: ERR_INVALID. */
+int target_broker_check(const char *servers, struct err *err);
+
 #endif

@@ -132,6 +132,7 @@ on_refreshed(void *ctx)
 	}
 	broker_produce_pump(bt);
 	broker_fetch_pump(bt);
+	broker_members_refreshed(bt);
 	bt->target.node_id = cluster_some_node(bt->cluster);
 }
 
@@ -163,6 +164,9 @@ broker_free(struct target *t)
 		op_unlink(o);
 		o->release(o);
 	}
+	/* Each has a time limit of its own. */
+	while (bt->leaving > 0 && os_turn(t->os, -1) != -1)
+		;
 	if (bt->cluster != NULL) {
 		broker_produce_free(bt);
 		broker_fetch_free(bt);
@@ -217,6 +221,12 @@ copy_options(struct broker_target *bt, const struct broker_options *o)
 	bt->options.client_id = bt->client_id;
 	bt->options.assignors = bt->assignors;
 	return 0;
+}
+
+int
+target_broker_check(const char *servers, struct err *err)
+{
+	return cluster_check_servers(servers, err);
 }
 
 struct target *

@@ -71,6 +71,25 @@ commit_fill(struct ask *a, int version, void *msg, struct err *err)
 	return 0;
 }
 
+/* A member's commit that the group does not want: while others join it waits for the next
+ * generation; of one that was put out it is dropped, as its partitions are others' now. */
+static int
+commit_code(struct ask *a, int code, struct wire_str topic, int32_t partition, struct err *err)
+{
+	struct offsets_of *o = a->ctx;
+	struct target_member *m = o->commit->member;
+
+	if (m != NULL && (code == ERR_UNKNOWN_MEMBER_ID || code == ERR_ILLEGAL_GENERATION)) {
+		if (member_generation(m) >= 0)
+			member_lost(m, err_name(code));
+		return 0;
+	}
+	if (m != NULL && code == ERR_REBALANCE_IN_PROGRESS)
+		a->again = true;
+	return broker_err(err, code, wire_str_null(), "group %s: committing %.*s-%d", a->group,
+	    topic.len, topic.data, partition);
+}
+
 static int
 commit_answer(struct ask *a, int version, const void *msg, struct err *err)
 {
@@ -80,12 +99,10 @@ commit_answer(struct ask *a, int version, const void *msg, struct err *err)
 	for (int32_t i = 0; i < r->topics.count; i++)
 		for (int32_t k = 0; k < r->topics.items[i].partitions.count; k++) {
 			const struct offset_commit_response_topic *t = &r->topics.items[i];
+			const struct offset_commit_response_partition *p = &t->partitions.items[k];
 
-			if (t->partitions.items[k].error_code != 0)
-				return broker_err(err, t->partitions.items[k].error_code,
-				    wire_str_null(), "group %s: committing %.*s-%d", a->group,
-				    t->name.len, t->name.data,
-				    t->partitions.items[k].partition_index);
+			if (p->error_code != 0)
+				return commit_code(a, p->error_code, t->name, p->partition_index, err);
 		}
 	return 0;
 }
@@ -106,7 +123,7 @@ commit_start(struct offsets_of *o)
 			continue;
 		o->sent[o->sent_count++] = i;
 	}
-	if (o->sent_count == 0)
+	if (o->sent_count == 0 || (c->member != NULL && member_generation(c->member) < 0))
 		op_finish(&o->op, NULL);
 	else
 		cluster_ask(o->op.bt->cluster, &o->ask);

@@ -56,6 +56,7 @@ struct broker_target {
 	enum target_isolation isolation; /* of the last fetch */
 
 	struct target_member *members;
+	size_t leaving; /* asks that say so */
 };
 
 static inline struct broker_target *
@@ -124,9 +125,11 @@ int broker_group_add_topic(struct target_member *m, const char *topic, struct er
 bool broker_group_settled(const struct target_member *m);
 void broker_group_leave(struct target_member *m);
 void broker_members_refreshed(struct broker_target *bt);
-/* Whose commits they are. */
+/* Whose commits they are; generation -1: it was put out of the group. */
 int32_t member_generation(const struct target_member *m);
 const char *member_id(const struct target_member *m);
+/* A commit was refused: it is not in the group any more. */
+void member_lost(struct target_member *m, const char *why);
 
 /* target_broker_admin.c */
 void broker_admin(struct target *t, struct admin_call *c);
