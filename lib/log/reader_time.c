@@ -169,19 +169,25 @@ search_segment(struct reader *r, struct view *v, int64_t timestamp, int64_t *off
 }
 
 /* Looks through the known segments from the one that holds `from` on. 1, 0; -1, with
- * ERR_AGAIN if one is gone. */
+ * ERR_AGAIN if one is gone, or if there may be one between two, unless the names are
+ * `sure`: then what is missing between two is missing. */
 static int
-search_from(struct reader *r, struct view *v, int64_t from, int64_t timestamp, int64_t *offset,
-    int64_t *found, struct err *err)
+search_from(struct reader *r, struct view *v, int64_t from, bool sure, int64_t timestamp,
+    int64_t *offset, int64_t *found, struct err *err)
 {
+	int64_t reached = from;
 	int got = 0;
 
 	if (r->names.count == 0)
 		return 0;
 	for (size_t i = reader_floor(r, from); got == 0 && i < r->names.count; i++) {
+		if (!sure && r->names.names[i].base > reached)
+			return err_set(err, ERR_AGAIN, "%s: no segment at %lld", r->dir,
+			    (long long)reached);
 		got = view_open(v, r->names.names[i].base, err);
 		if (got == 0)
 			got = search_segment(r, v, timestamp, offset, found, err);
+		reached = v->expected;
 	}
 	return got;
 }
@@ -191,7 +197,7 @@ reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
     int64_t *found_timestamp, struct err *err)
 {
 	int64_t from = times_before(r->os, r->dir, timestamp);
-	bool anew = false, whole = false;
+	bool anew = false, whole = false, sure = false;
 	struct view v;
 	int got = 0;
 
@@ -207,7 +213,9 @@ reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
 		/* What is there now was looked through. */
 		if (got == -1 || (whole && r->listed == before))
 			break;
-		got = search_from(r, &v, from, timestamp, offset, found_timestamp, err);
+		/* The same names twice in a row: none is just being renamed. */
+		sure = anew && r->listed == before;
+		got = search_from(r, &v, from, sure, timestamp, offset, found_timestamp, err);
 		whole = got == 0;
 		if (got == 1 || (got == -1 && err->code != ERR_AGAIN) || (whole && fresh))
 			break;

@@ -223,7 +223,7 @@ test_missed_names(void)
 	static const char *const names[] = {"00000000000000000000.log", "00000000000000000004.log",
 	    "00000000000000000008.log"};
 	struct world w;
-	int64_t start, end, next;
+	int64_t start, end, next, at, found, found_ms;
 	int wrong = 0, bad;
 
 	world_init(&w);
@@ -243,6 +243,12 @@ test_missed_names(void)
 			listings = 0;
 			r = reader_open(w.os, DIR_OF_LOG, 0, &w.err);
 			wrong += reader_bounds(r, &start, &end, &w.err) == -1 || start != 0 || end != 16;
+			reader_free(r);
+			listings = 0;
+			r = reader_open(w.os, DIR_OF_LOG, 0, &w.err);
+			at = i == 0 ? 0 : (int64_t)i * 4;
+			wrong += reader_offset_for_time(r, T0 + at, &found, &found_ms, &w.err) == -1 ||
+			    found != at;
 			reader_free(r);
 		}
 	}
