@@ -106,7 +106,8 @@ struct fetch_part {
 	int64_t offset;         /* the next one wanted; advanced by target_next */
 	bool ready;             /* out: target_next may give something (or an error) */
 	int64_t log_start, end; /* out: as of the last fetch; end is what isolation allows */
-	const struct aborted_txn *aborted; /* out, READ_COMMITTED: may touch what comes */
+	const struct aborted_txn *aborted; /* out, READ_COMMITTED: those that may touch what
+	                                    * comes, before a batch of a transaction does */
 	size_t aborted_count;
 	void *backend; /* the target's; NULL at first */
 };

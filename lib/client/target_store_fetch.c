@@ -15,6 +15,7 @@ struct source {
 	struct reader *reader; /* NULL while the partition has no directory */
 	int64_t at;            /* where the reader stands; -1: nowhere yet */
 	struct aborted_txn *aborted; /* malloc'd by the reader */
+	bool aborted_due; /* not asked for yet: no batch of a transaction was met */
 	struct os_watch watch;
 	bool watched;
 };
@@ -128,9 +129,24 @@ look_at_bounds(struct source *s, struct fetch_part *p, enum target_isolation iso
 	free(s->aborted);
 	s->aborted = NULL;
 	p->aborted = NULL;
-	if (reader_aborted(s->reader, p->offset, p->end, &s->aborted, &p->aborted_count, err) == -1)
+	p->aborted_count = 0;
+	s->aborted_due = true;
+	return 0;
+}
+
+/* What was aborted below the end, for the first batch of a transaction: it takes a
+ * look at every .txnindex that may tell of one, which most logs need not pay. */
+static int
+ask_aborted(struct source *s, struct fetch_part *p, struct err *err)
+{
+	if (reader_aborted(s->reader, p->offset, p->end, &s->aborted, &p->aborted_count, err) == -1) {
+		/* No record is lost that one could go on behind. */
+		if (err->code == ERR_CORRUPT)
+			err->code = ERR_IO;
 		return -1;
+	}
 	p->aborted = s->aborted;
+	s->aborted_due = false;
 	return 0;
 }
 
@@ -155,9 +171,8 @@ look(struct store_target *st, struct fetch_part *p, enum target_isolation isolat
 	return 0;
 }
 
-/* The next batch below the end that the fetch saw. As reader_next. */
 static int
-take(struct source *s, struct fetch_part *p, struct batch *b, struct err *err)
+next_batch(struct source *s, struct fetch_part *p, struct batch *b, struct err *err)
 {
 	int got;
 
@@ -166,6 +181,23 @@ take(struct source *s, struct fetch_part *p, struct batch *b, struct err *err)
 	do {
 		got = reader_next(s->reader, b, err);
 	} while (got == 1 && batch_next_offset(b) <= p->offset);
+	return got;
+}
+
+/* The next batch below the end that the fetch saw. As reader_next. One of a
+ * transaction is read again once it is known what was aborted: a file that was
+ * replaced meanwhile may hold what no .txnindex tells of any more. */
+static int
+take(struct source *s, struct fetch_part *p, struct batch *b, struct err *err)
+{
+	int got = next_batch(s, p, b, err);
+
+	if (got == 1 && s->aborted_due && batch_is_transactional(b)) {
+		if (ask_aborted(s, p, err) == -1)
+			return -1;
+		s->at = -1;
+		got = next_batch(s, p, b, err);
+	}
 	s->at = got == 1 ? -1 : p->offset;
 	return got == 1 && b->base_offset >= p->end ? 0 : got;
 }

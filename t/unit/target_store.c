@@ -13,6 +13,7 @@
 #include "tap.h"
 
 #define DIR_OF_STORE "store"
+#define SEGMENT DIR_OF_STORE "/t-0/00000000000000000000"
 
 struct world {
 	struct sim_disk *disk;
@@ -341,6 +342,89 @@ test_offsets_then_fetch(void)
 	world_release(&w);
 }
 
+/* A batch of producer 7's transaction, or the marker that aborts it. */
+static int
+append_transactional(struct world *w, bool marker)
+{
+	static const uint8_t abort_key[4] = {0}, abort_value[6] = {0}, value[100] = "x";
+	struct record rec = {.timestamp = 1,
+	    .key = abort_key,
+	    .key_size = marker ? 4 : -1,
+	    .value = marker ? abort_value : value,
+	    .value_size = marker ? sizeof(abort_value) : sizeof(value)};
+	struct produce_call c = {.topic = "t", .acks = ACKS_LEADER};
+	struct batch_builder bb;
+	struct batch b;
+	int ret;
+
+	batch_builder_init(&bb, CODEC_NONE, CODEC_LEVEL_DEFAULT);
+	bb.head.attributes = BATCH_TRANSACTIONAL | (marker ? BATCH_CONTROL : 0);
+	bb.head.producer_id = 7;
+	bb.head.producer_epoch = 0;
+	bb.head.base_sequence = marker ? -1 : 0;
+	batch_builder_add(&bb, &rec, &w->err);
+	batch_builder_finish(&bb, &b, &w->err);
+	c.bytes = (uint8_t *)(uintptr_t)b.bytes;
+	c.len = (size_t)b.size;
+	target_produce(w->target, &c);
+	ret = target_wait(w->target, &c.call);
+	batch_builder_release(&bb);
+	return ret;
+}
+
+/* Compacts the first segment as Kafka would: the batch at offset 1 was aborted. */
+static void
+take_aborted_out(struct world *w)
+{
+	struct os *os = sim_os_new(w->disk, 4);
+	struct buf bytes = BUF_INIT;
+	struct batch first, second;
+
+	sim_read(w->disk, SEGMENT ".log", &bytes);
+	batch_view(bytes.data, bytes.len, &first);
+	batch_view(bytes.data + first.size, bytes.len - (size_t)first.size, &second);
+	bytes.len -= (size_t)second.size;
+	memmove(bytes.data + first.size, bytes.data + first.size + second.size,
+	    bytes.len - (size_t)first.size);
+	sim_write(w->disk, SEGMENT ".log.swap", bytes.data, bytes.len);
+	os_remove(os, SEGMENT ".txnindex");
+	os_rename(os, SEGMENT ".log.swap", SEGMENT ".log");
+	buf_release(&bytes);
+	os_free(os);
+}
+
+/* What was aborted is asked for when the first batch of a transaction was read. Where
+ * compaction came in between, the file that is open has what no index tells of. */
+static void
+test_aborted_meanwhile(void)
+{
+	struct fetch_part part = {.topic = "t"};
+	struct fetch_part *parts = &part;
+	struct fetch_call fetch = {.parts = &parts, .part_count = 1, .isolation = READ_COMMITTED};
+	struct sent sent;
+	struct world w;
+	struct batch b;
+	char seen[64] = "";
+
+	world_init(&w);
+	sim_set_wall_ms(w.disk, 1); /* nothing is too old */
+	make_topic(&w, "t", "500");
+	send(&w, &sent, "t");
+	is_int(append_transactional(&w, false) + append_transactional(&w, true), 0,
+	    "a transaction is aborted");
+	send(&w, &sent, "t");
+	target_fetch(w.target, &fetch);
+	target_wait(w.target, &fetch.call);
+	while (target_next(w.target, &part, &b, &w.err) == 1) {
+		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%d ", (int)b.base_offset);
+		if (b.base_offset == 0)
+			take_aborted_out(&w);
+	}
+	is_str(seen, "0 2 3 ", "what compaction took out is not read as committed");
+	target_forget(w.target, &part);
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -349,5 +433,6 @@ main(void)
 	test_many_segments();
 	test_withdraw();
 	test_offsets_then_fetch();
+	test_aborted_meanwhile();
 	return tap_done();
 }
