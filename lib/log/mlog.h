@@ -204,6 +204,9 @@ int mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct m
 /* Loads producer state (newest snapshot, then headers up to the end). */
 int mlog_load_producers(struct mlog *log, struct err *err);
 
+/* Base of the first segment; -1 of a partial log, which does not know it. */
+int64_t mlog_first_base(const struct mlog *log);
+
 /* Total size in bytes of the .log files of a whole log. */
 int64_t mlog_bytes(const struct mlog *log);
 

@@ -214,6 +214,12 @@ mlog_refresh(struct mlog *log, struct err *err)
 	return r;
 }
 
+int64_t
+mlog_first_base(const struct mlog *log)
+{
+	return log->partial || log->segment_count == 0 ? -1 : log->segments[0]->base;
+}
+
 int
 mlog_whole(struct mlog *log, struct err *err)
 {

@@ -22,7 +22,7 @@ reader_open(struct os *os, const char *dir, int64_t start_offset, struct err *er
 	r->os = os;
 	r->start_offset = r->offset = start_offset;
 	r->plain_offset = -1;
-	r->end_base = r->bound_base = -1;
+	r->end_base = r->bound_base = r->tail.base = -1;
 	view_init(&r->view, os, r->dir);
 	producers_init(&r->producers);
 	/* It is listed when it is first read from. */

@@ -65,6 +65,17 @@ int reader_newest_time(struct reader *r, int64_t *timestamp, struct err *err);
  * a batch that is being written. */
 void reader_synced(struct reader *r, int64_t offset);
 
+/* What the caller knows (a hint) of a log that nobody writes to but whoever leaves such
+ * hints. With mq.times it saves listing the directory, where the files bear it out. */
+struct reader_tail {
+	int64_t first;  /* base of the first segment there is; -1: not known */
+	int64_t base;   /* of the active segment; -1: nothing is known */
+	uint64_t inode; /* its .log's, seen when it was the active one: as long as the name
+	                 * leads to it, it was only appended to */
+	int64_t end;    /* of the log, at least */
+};
+void reader_expect(struct reader *r, struct reader_tail tail);
+
 /* The caller knows that no producer is at work below `offset`: no transaction is
  * open there, and none is aborted behind the newest snapshot. Saves replaying
  * headers. */

@@ -50,8 +50,8 @@ is_listed(struct reader *r)
 	    ++r->bound_polls % POLLS_PER_LIST != 0;
 }
 
-static bool
-is_there(const struct reader *r, int64_t base)
+bool
+reader_has(const struct reader *r, int64_t base)
 {
 	char path[LOG_PATH_MAX];
 	struct os_stat st;
@@ -70,6 +70,27 @@ list_for_bounds(struct reader *r, struct err *err)
 	return 0;
 }
 
+/* Is all as the hint says: a segment that holds the log's start, and the file that was
+ * the active one? A replacement could end lower than what it replaced did. */
+static bool
+is_proved(const struct reader *r, const struct view *v)
+{
+	return v->base == r->tail.base && v->inode == r->tail.inode &&
+	    v->expected >= r->tail.end && v->expected > v->base &&
+	    reader_has(r, r->names.names[0].base);
+}
+
+/* Looks at the last segment that is known by hints only. As look_at_last. */
+static int
+look_at_guessed(struct reader *r, struct view *v, int64_t *end, struct err *err)
+{
+	if (view_open(v, r->names.names[r->names.count - 1].base, err) == -1)
+		return err->code == ERR_AGAIN ? 1 : -1;
+	if (walk_to_end(r, v, end, err) == -1)
+		return -1;
+	return !is_proved(r, v) || reader_has(r, v->expected);
+}
+
 /* Looks at the last segment that is known. 1: there may be others; 0; -1. */
 static int
 look_at_last(struct reader *r, struct view *v, bool cached, int64_t *end, struct err *err)
@@ -78,11 +99,11 @@ look_at_last(struct reader *r, struct view *v, bool cached, int64_t *end, struct
 
 	if (view_open(v, r->names.names[r->names.count - 1].base, err) == -1)
 		return err->code == ERR_AGAIN ? 1 : -1;
-	if (cached && (v->inode != inode || !is_there(r, r->names.names[0].base)))
+	if (cached && (v->inode != inode || !reader_has(r, r->names.names[0].base)))
 		return 1;
 	if (walk_to_end(r, v, end, err) == -1)
 		return -1;
-	return cached && v->expected > v->base && is_there(r, v->expected);
+	return cached && v->expected > v->base && reader_has(r, v->expected);
 }
 
 int
@@ -94,9 +115,12 @@ reader_bounds(struct reader *r, int64_t *start, int64_t *end, struct err *err)
 	*start = *end = r->start_offset;
 	view_init(&v, r->os, r->dir);
 	for (int i = 0; got == 1 && i < LOOK_AGAIN_MAX; i++) {
-		bool cached = i == 0 && is_listed(r);
+		bool guessed = i == 0 && r->bound_base == -1 && reader_guess(r);
+		bool cached = i == 0 && !guessed && is_listed(r);
 
-		if (!cached && list_for_bounds(r, err) == -1)
+		if (guessed)
+			got = look_at_guessed(r, &v, end, err);
+		else if (!cached && list_for_bounds(r, err) == -1)
 			got = -1;
 		else if (r->names.count == 0)
 			got = 0;
@@ -109,6 +133,7 @@ reader_bounds(struct reader *r, int64_t *start, int64_t *end, struct err *err)
 		if (*end < *start)
 			*end = *start;
 	}
+	r->bound_start = *start;
 	view_release(&v);
 	return got == 0 ? 0 : -1;
 }

@@ -26,6 +26,7 @@ struct reader_name {
 struct reader_names {
 	struct reader_name *names;
 	size_t count, cap;
+	bool guessed; /* from hints: some may be gone, some missing, has_txns unknown */
 };
 
 struct reader {
@@ -35,6 +36,7 @@ struct reader {
 	struct reader_names names; /* the segments, as last listed, sorted by base */
 	uint64_t listed;           /* a digest of them */
 	bool stale;                /* they are to be listed before they are used */
+	struct reader_tail tail;   /* what the caller knows of the end; base -1: nothing */
 	struct view view;
 	int64_t synced_offset; /* all below was durable, so whole, once */
 	int64_t offset; /* the next batch to give ends above it */
@@ -46,7 +48,7 @@ struct reader {
 	bool headers_only;
 	struct reader_damage damage;
 	/* Where reader_bounds looked last. */
-	int64_t bound_base, bound_position, bound_end;
+	int64_t bound_start, bound_base, bound_position, bound_end;
 	uint64_t bound_inode;
 	unsigned bound_polls;
 	/* Transactions, once asked for. */
@@ -67,8 +69,21 @@ struct reader {
  * segment that it does show is at its end. */
 int reader_list(struct reader *r, struct err *err);
 
-/* The same, unless there is a listing that may be used. */
+/* The same, unless there is a listing that may be used, or the first use of the names
+ * can do with what hints say of them. What is guessed has to be proved: a name by
+ * opening it, that nothing lies between two by the first one's end reaching the
+ * second, the last one by its inode and its end (reader_bounds). What does not prove
+ * right leads to a listing. */
 int reader_names(struct reader *r, struct err *err);
+
+/* Is there a BASE.log? What cannot be looked at counts as there. */
+bool reader_has(const struct reader *r, int64_t base);
+
+/* Are the names guessed, or can they be? Lists nothing. */
+bool reader_guess(struct reader *r);
+
+/* The same as reader_names for what must be listed: a guess is not enough. */
+int reader_names_listed(struct reader *r, struct err *err);
 
 /* Hands over a listing to a reader of the same directory. */
 int reader_names_copy(struct reader *to, const struct reader *from, struct err *err);

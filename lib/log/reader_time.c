@@ -192,6 +192,15 @@ search_from(struct reader *r, struct view *v, int64_t from, bool sure, int64_t t
 	return got;
 }
 
+/* Has the view read the segment to its end that was the last when the bounds were
+ * looked at, and does none follow it? */
+static bool
+is_last(const struct reader *r, const struct view *v)
+{
+	return v->fd != -1 && v->base == r->bound_base && v->inode == r->bound_inode &&
+	    v->expected > v->base && !reader_has(r, v->expected);
+}
+
 int
 reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
     int64_t *found_timestamp, struct err *err)
@@ -204,6 +213,8 @@ reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
 	*offset = *found_timestamp = -1;
 	if (from < r->start_offset)
 		from = r->start_offset;
+	if (from < r->bound_start)
+		from = r->bound_start;
 	view_init(&v, r->os, r->dir);
 	for (int i = 0; i < LOOK_AGAIN_MAX; i++) {
 		bool fresh = anew || r->stale;
@@ -213,11 +224,13 @@ reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,
 		/* What is there now was looked through. */
 		if (got == -1 || (whole && r->listed == before))
 			break;
+		fresh = fresh && !r->names.guessed;
 		/* The same names twice in a row: none is just being renamed. */
 		sure = anew && r->listed == before;
 		got = search_from(r, &v, from, sure, timestamp, offset, found_timestamp, err);
 		whole = got == 0;
-		if (got == 1 || (got == -1 && err->code != ERR_AGAIN) || (whole && fresh))
+		if (got == 1 || (got == -1 && err->code != ERR_AGAIN) ||
+		    (whole && (fresh || is_last(r, &v))))
 			break;
 		anew = true;
 	}

@@ -172,7 +172,7 @@ reader_aborted(struct reader *r, int64_t from, int64_t to, struct aborted_txn **
 
 	*list = NULL;
 	*count = 0;
-	if (reader_stable_end(r, &lso, err) == -1)
+	if (reader_stable_end(r, &lso, err) == -1 || reader_names_listed(r, err) == -1)
 		return -1;
 	if (collect(r, from, to, list, count, &cap, err) == 0)
 		return 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -112,6 +113,116 @@ times_before(struct os *os, const char *dir, int64_t timestamp)
 	epochs_release(&epochs);
 	os_close(os, fd);
 	return end;
+}
+
+/* --- the bases of segments --------------------------------------------------------- */
+
+#define BASES_MAX (1 << 20)
+
+/* The END of a line whose checksum is right, else -1. */
+static int64_t
+end_of(const char text[TIMES_LINE])
+{
+	uint32_t crc = 0;
+	int64_t end = 0;
+	int i = 0;
+
+	for (int k = CRC_AT; k < TIMES_LINE - 1; k++) {
+		const char *digits = "0123456789abcdef", *at = strchr(digits, text[k]);
+
+		if (text[k] == '\0' || at == NULL)
+			return -1;
+		crc = crc << 4 | (uint32_t)(at - digits);
+	}
+	if (text[TIMES_LINE - 1] != '\n' || crc != crc32c(0, text, CRC_AT))
+		return -1;
+	while (i < 19 && text[i] == ' ')
+		i++;
+	for (; i < 20; i++) {
+		if (text[i] < '0' || text[i] > '9' || end > SEGMENT_BASE_MAX / 10)
+			return -1;
+		end = end * 10 + (text[i] - '0');
+	}
+	return end;
+}
+
+/* How many lines end at or below `offset`; -1 if one is not good. */
+static int64_t
+lines_below(struct os *os, int fd, int64_t count, int64_t offset)
+{
+	int64_t low = 0, high = count;
+	struct line l;
+
+	while (low < high) {
+		int64_t mid = low + (high - low) / 2;
+
+		if (read_line(os, fd, mid, &l) == -1)
+			return -1;
+		if (l.end <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* The ENDs of lines number `from` to `to`, which rise from `bases`[0] on. */
+static int
+read_ends(struct os *os, int fd, int64_t from, int64_t to, int64_t *bases)
+{
+	size_t len = (size_t)(to - from) * TIMES_LINE;
+	char *text = malloc(len + 1);
+	int ret = -1;
+
+	if (text != NULL && os_read_at(os, fd, text, len, from * TIMES_LINE) == (ssize_t)len)
+		ret = 0;
+	for (int64_t i = 0; ret == 0 && i < to - from; i++) {
+		bases[i + 1] = end_of(text + i * TIMES_LINE);
+		if (bases[i + 1] <= bases[i])
+			ret = -1;
+	}
+	free(text);
+	return ret;
+}
+
+static int
+bases_from(struct os *os, int fd, int64_t first, int64_t last, int64_t **bases, size_t *count)
+{
+	int64_t lines = fd == -1 ? 0 : count_lines(os, fd), at = 0;
+	struct line l = {.end = 0};
+
+	if (lines > 0 && (at = lines_below(os, fd, lines, first)) == -1)
+		return -1;
+	if (at > 0 && read_line(os, fd, at - 1, &l) == -1)
+		return -1;
+	if (lines - at >= BASES_MAX)
+		return -1;
+	*count = (size_t)(lines - at) + 1;
+	*bases = reallocarray(NULL, *count, sizeof(**bases));
+	if (*bases == NULL)
+		return -1;
+	(*bases)[0] = l.end;
+	if (lines > at && read_ends(os, fd, at, lines, *bases) == -1)
+		return -1;
+	return (*bases)[*count - 1] == last ? 0 : -1;
+}
+
+int
+times_bases(struct os *os, const char *dir, int64_t first, int64_t last, int64_t **bases,
+    size_t *count)
+{
+	int fd = open_times(os, dir, OS_READ), ret;
+
+	*bases = NULL;
+	ret = bases_from(os, fd, first, last, bases, count);
+	if (ret == -1) {
+		free(*bases);
+		*bases = NULL;
+		*count = 0;
+	}
+	if (fd != -1)
+		os_close(os, fd);
+	return ret;
 }
 
 /* --- writing ---------------------------------------------------------------------- */

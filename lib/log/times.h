@@ -1,5 +1,6 @@
 /*
- * times: which part of a log is older than a time, without a look at every segment.
+ * times: which part of a log is older than a time, without a look at every segment,
+ * and at which offsets the segments begin, without a listing of the directory.
  *
  * PARTITION/mq.times is a hint of ours, which may be deleted at any time: a line
  * for each finished segment, in order,
@@ -30,6 +31,14 @@
 /* An offset below which no record has a timestamp at or after `timestamp`; 0 if no
  * more is known. */
 int64_t times_before(struct os *os, const char *dir, int64_t timestamp);
+
+/* Bases of the segments from the one that holds `first` to the one that begins at
+ * `last`, as far as the lines tell: what is gone or merged since is still among them.
+ * malloc'd. -1 if the file does not end at `last`, or there is no memory: whoever
+ * asks lists the directory instead. Reads the file once, from the first line on that
+ * matters. */
+int times_bases(struct os *os, const char *dir, int64_t first, int64_t last, int64_t **bases,
+    size_t *count);
 
 /* The log has just rolled: the segment before the active one is finished, and its
  * largest timestamp is `newest`. Where lines are missing they are made first, from

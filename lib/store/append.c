@@ -384,11 +384,33 @@ find_directory(struct store *s, const char *topic, int32_t partition, char path[
 	return ret;
 }
 
+/* Which file is that of the active segment? The hint still has to name it after the
+ * look at it: it names the next one before this one may be replaced, or is of an older
+ * epoch by then. A daemon, though, tells its hints now and then, and as a follower
+ * begins segments where nobody would look for them. */
+static bool
+find_active(struct store *s, const char *dir, int64_t base, uint64_t *inode)
+{
+	char path[STORE_PATH_MAX + 32];
+	struct tail_hint again;
+	struct os_stat st;
+	struct err ignored;
+
+	snprintf(path, sizeof(path), "%s/%020lld.log", dir, (long long)base);
+	if (os_stat_path(s->os, path, &st) == -1 || lock_has_daemon(s->os, s->dir) ||
+	    store_refresh(s, &ignored) == -1)
+		return false;
+	*inode = st.inode;
+	return tail_peek(s, dir, &again) == 1 && again.tail.segment_base == base &&
+	    !again.tail.replacing;
+}
+
 /* What checkpoint and hint know of the log, so that the reader need not look. */
 static void
 tell_reader(struct store *s, struct reader *r, const char *dir, int64_t synced)
 {
 	struct tail_hint hint;
+	uint64_t inode;
 	int current = tail_peek(s, dir, &hint);
 
 	if (current != -1 && hint.tail.synced_offset > synced)
@@ -396,6 +418,9 @@ tell_reader(struct store *s, struct reader *r, const char *dir, int64_t synced)
 	reader_synced(r, synced);
 	if (current == 1 && !hint.tail.producers)
 		reader_without_producers(r, hint.tail.end_offset);
+	if (current == 1 && find_active(s, dir, hint.tail.segment_base, &inode))
+		reader_expect(r, (struct reader_tail){.first = hint.first_base,
+		    .base = hint.tail.segment_base, .inode = inode, .end = hint.tail.end_offset});
 }
 
 struct reader *

@@ -75,6 +75,16 @@ daemon_is_coming(struct os *os, const char *path, struct err *err)
 	return ret;
 }
 
+bool
+lock_has_daemon(struct os *os, const char *store)
+{
+	char path[STORE_PATH_MAX];
+	struct err ignored;
+
+	return snprintf(path, sizeof(path), "%s/mqd.starting", store) >= (int)sizeof(path) ||
+	    daemon_is_coming(os, path, &ignored) != 0;
+}
+
 int
 lock_no_daemon(const struct lock_wait *w, const char *store, struct err *err)
 {

@@ -32,6 +32,9 @@ int lock_file(const struct lock_wait *w, int fd, enum os_lock_kind kind, const c
  * never let it in. */
 int lock_no_daemon(const struct lock_wait *w, const char *store, struct err *err);
 
+/* Is a daemon coming, or here? Also where that cannot be seen. */
+bool lock_has_daemon(struct os *os, const char *store);
+
 /* Both locks of a writer: `.lock` of STORE shared, mq.lock of PARTITION exclusive. */
 struct partition_lock {
 	struct os *os;

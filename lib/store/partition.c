@@ -37,6 +37,7 @@ partition_new(const struct store *s, const char *topic, int32_t number, const st
 	p->lock_fd = p->tail_fd = -1;
 	p->config_offset = -1;
 	p->clock = (struct tail_clock){-1, -1};
+	p->first_base = -1;
 	return p;
 }
 
@@ -460,6 +461,7 @@ catch_up(struct store *s, struct store_partition *p, struct err *err)
 
 	if (trust >= 0 && tail_is_of_boot(s, &h))
 		p->clock = h.clock;
+	p->first_base = trust == 1 ? h.first_base : -1;
 	tail_clock_look(&p->clock, s->os);
 	if (partition_has_failed(p))
 		return err_set(err, ERR_IO, "%s-%d: takes nothing more after a storage error", p->topic,
@@ -534,7 +536,8 @@ static int
 write_tail(struct store *s, struct store_partition *p)
 {
 	struct tail_hint h = {
-	    .epoch = s->image.epoch, .clock = p->clock, .tail = p->log.tail};
+	    .epoch = s->image.epoch, .clock = p->clock, .tail = p->log.tail,
+	    .first_base = p->log.partial ? p->first_base : mlog_first_base(&p->log)};
 	char text[TAIL_SIZE];
 
 	memcpy(h.boot_id, s->boot_id, sizeof(h.boot_id));

@@ -52,6 +52,7 @@ struct store_partition {
 	bool owed;            /* not all that we appended was durable when the log was let go of */
 	bool failed;          /* nor can it be made so any more */
 	struct tail_clock clock; /* how far the wall clock is believed */
+	int64_t first_base;      /* as the tail had it; -1 it had none */
 	uint64_t used;        /* for closing the one that was used longest ago */
 };
 

@@ -15,14 +15,14 @@ tail_format(const struct tail_hint *h, char text[TAIL_SIZE])
 	const struct mlog_tail *t = &h->tail;
 	char crc[CRC_DIGITS + 1];
 	int len = snprintf(text, TAIL_SIZE,
-	    "mq.tail 1 %s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld %lld %d ", h->boot_id,
+	    "mq.tail 1 %s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld %lld %d %lld ", h->boot_id,
 	    h->epoch, (long long)t->segment_base, (long long)t->size, (long long)t->end_offset,
 	    (long long)t->indexed_position, (long long)t->first_timestamp,
 	    (long long)t->max_timestamp, (long long)t->max_timestamp_offset,
 	    (long long)t->synced_offset, t->producers ? 1 : 0, (long long)h->clock.offset_ms,
-	    (long long)h->clock.doubt_ms, t->replacing ? 1 : 0);
+	    (long long)h->clock.doubt_ms, t->replacing ? 1 : 0, (long long)h->first_base);
 
-	/* 37 + 10 * 20 and the rest stay below TAIL_SIZE. */
+	/* 37 + 11 * 20 and the rest stay below TAIL_SIZE. */
 	memset(text + len, ' ', (size_t)(TAIL_SIZE - len));
 	text[TAIL_SIZE - 1] = '\n';
 	snprintf(crc, sizeof(crc), "%08x", crc32c(0, text, TAIL_SIZE - 1 - CRC_DIGITS));
@@ -33,7 +33,7 @@ int
 tail_parse(struct tail_hint *h, const char *text, size_t len)
 {
 	char line[TAIL_SIZE + 1], crc[CRC_DIGITS + 1];
-	long long n[10];
+	long long n[10], first_base = -1;
 	int producers, replacing = 1, found;
 
 	if (len != TAIL_SIZE || text[TAIL_SIZE - 1] != '\n')
@@ -43,14 +43,16 @@ tail_parse(struct tail_hint *h, const char *text, size_t len)
 	snprintf(crc, sizeof(crc), "%08x", crc32c(0, text, TAIL_SIZE - 1 - CRC_DIGITS));
 	if (memcmp(crc, text + TAIL_SIZE - 1 - CRC_DIGITS, CRC_DIGITS) != 0)
 		return -1;
-	/* Without the last word, which was not always told, it may be either. */
+	/* The last two words were not always told: the checksum is none of them. */
+	line[TAIL_SIZE - 1 - CRC_DIGITS] = '\0';
 	found = sscanf(line,
-	    "mq.tail 1 %36s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld %lld %d",
+	    "mq.tail 1 %36s %d %lld %lld %lld %lld %lld %lld %lld %lld %d %lld %lld %d %lld",
 	    h->boot_id, &h->epoch, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
-	    &producers, &n[8], &n[9], &replacing);
+	    &producers, &n[8], &n[9], &replacing, &first_base);
 	if (found < 13)
 		return -1;
 	h->clock = (struct tail_clock){n[8], n[9]};
+	h->first_base = first_base;
 	h->tail = (struct mlog_tail){
 	    .segment_base = n[0],
 	    .size = n[1],

@@ -4,7 +4,11 @@
  * (struct mlog_tail), and how far the wall clock is believed. One line of fixed size
  * with a checksum, so that it can be written over in place.
  *
- * Whom to believe is the reader's to say; share/doc/format.md section 3.
+ * Whom to believe is the reader's to say; share/doc/format.md section 3. Readers go by
+ * it without a lock (store_reader), but while a daemon has the store. So whoever has
+ * written one, and goes on to write into that log in the same boot and epoch, writes
+ * it again before he replaces a segment, with `replacing` set; appends, rolls and
+ * deletions are found by the files.
  */
 #ifndef STORE_TAIL_H
 #define STORE_TAIL_H
@@ -25,6 +29,7 @@ struct tail_hint {
 	int32_t epoch; /* of the metadata log */
 	struct tail_clock clock;
 	struct mlog_tail tail;
+	int64_t first_base; /* of the first segment there is; -1 not known */
 };
 
 void tail_format(const struct tail_hint *h, char text[TAIL_SIZE]);

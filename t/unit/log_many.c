@@ -1,11 +1,6 @@
 /* Tests of what a log of many segments costs, and that what saves it (one listing
  * of the directory, mq.times) is never believed too long. */
-#include "log_test.h"
-
-#include "log/segment.h"
-#include "log/times.h"
-
-#define TIMES DIR_OF_LOG "/" TIMES_FILE
+#include "log_many_test.h"
 
 static struct reader *
 open_reader(struct world *w)
@@ -22,22 +17,6 @@ drain(struct world *w, struct reader *r)
 	while ((got = reader_next(r, &b, &w->err)) == 1)
 		n++;
 	return got == -1 ? -1 : n;
-}
-
-/* A log of `n` batches of two records, three batches a segment. */
-static void
-many(struct world *w, int n)
-{
-	world_init(w);
-	w->config.segment_bytes = 600;
-	world_recover(w, 0);
-	append_many(w, n, 200);
-}
-
-static void
-append_at(struct world *w, int64_t ms)
-{
-	append_made(w, make_sized(2, 200, T0 + ms), 0);
 }
 
 static void
@@ -66,23 +45,16 @@ lines_of(struct world *w)
 	return os_stat_path(w->os, TIMES, &st) == -1 ? 0 : (size_t)(st.size / TIMES_LINE);
 }
 
-static int64_t
-offset_for(struct world *w, struct reader *r, int64_t ms)
-{
-	int64_t offset, found;
-
-	return reader_offset_for_time(r, T0 + ms, &offset, &found, &w->err) == -1 ? -2 : offset;
-}
-
 /* --- what it costs ------------------------------------------------------------- */
 
 struct cost {
 	uint64_t calls, lists;
 };
 
-/* A seek by offset and one by time, into the middle of a log of `n` batches. */
+/* A seek by offset and one by time, into the middle of a log of `n` batches. By hints,
+ * nobody asks for aborted transactions, as long as there is no batch of one. */
 static void
-seek_costs(int n, struct cost *by_offset, struct cost *by_time)
+seek_costs(int n, bool hints, struct cost *by_offset, struct cost *by_time)
 {
 	struct world w;
 	struct os *fault;
@@ -96,11 +68,16 @@ seek_costs(int n, struct cost *by_offset, struct cost *by_time)
 	fault = fault_new(sim_os_new(w.disk, 5));
 	r = reader_open(fault, DIR_OF_LOG, 0, &w.err);
 	reader_without_producers(r, 2 * n);
+	if (hints)
+		expect(&w, r, mlog_first_base(&w.log));
 	reader_bounds(r, &start, &end, &w.err);
-	reader_aborted(r, n, end, &list, &count, &w.err);
-	free(list);
+	if (!hints) {
+		reader_aborted(r, n, end, &list, &count, &w.err);
+		free(list);
+	}
 	reader_seek(r, n, &w.err);
-	reader_next(r, &b, &w.err);
+	ok(reader_next(r, &b, &w.err) == 1 && b.base_offset == n && start == 0 && end == 2 * n,
+	    "of %d batches: start, end and the middle are found", n);
 	*by_offset = (struct cost){fault_count(fault, FAULT_ALL), fault_count(fault, FAULT_LIST)};
 	is_int(offset_for(&w, r, n), n, "of %d batches: a time leads to its record", n);
 	*by_time = (struct cost){fault_count(fault, FAULT_ALL) - by_offset->calls,
@@ -115,14 +92,21 @@ test_seeks(void)
 {
 	struct cost few[2], lots[2];
 
-	seek_costs(12, &few[0], &few[1]);
-	seek_costs(1200, &lots[0], &lots[1]);
+	seek_costs(12, false, &few[0], &few[1]);
+	seek_costs(1200, false, &lots[0], &lots[1]);
 	ok(lots[0].calls <= few[0].calls + 2, "a seek makes no more calls among 400 segments (%d) "
 	    "than among 4 (%d)", (int)lots[0].calls, (int)few[0].calls);
 	is_int((intmax_t)lots[0].lists, 1, "and lists the directory once");
 	ok(lots[1].calls <= few[1].calls + 8, "a seek by time makes a few more (%d, %d): log 2",
 	    (int)lots[1].calls, (int)few[1].calls);
 	is_int((intmax_t)lots[1].lists, 0, "and lists nothing again");
+
+	seek_costs(12, true, &few[0], &few[1]);
+	seek_costs(1200, true, &lots[0], &lots[1]);
+	ok(lots[0].calls <= few[0].calls + 8, "by hints it makes a few more calls (%d, %d): log 2",
+	    (int)lots[0].calls, (int)few[0].calls);
+	is_int((intmax_t)(few[0].lists + lots[0].lists), 0, "and lists nothing");
+	is_int((intmax_t)(few[1].lists + lots[1].lists), 0, "nor does one by time");
 }
 
 static uint64_t
@@ -369,28 +353,6 @@ test_listing_grows_old(void)
 	    "a log that was begun anew is seen");
 	reader_free(r);
 	world_release(&w);
-}
-
-/* Segment `base` becomes part of the one in front of it, `into`. */
-static void
-merge(struct world *w, int64_t into, int64_t base)
-{
-	struct buf a = BUF_INIT, b = BUF_INIT;
-	char path[128], to[128];
-
-	path_of(path, base, ".log");
-	sim_read(w->disk, path, &b);
-	os_remove(w->os, path);
-	path_of(to, into, ".log");
-	sim_read(w->disk, to, &a);
-	buf_put(&a, b.data, b.len);
-	path_of(path, into, ".log.swap");
-	sim_write(w->disk, path, a.data, a.len);
-	os_rename(w->os, path, to);
-	path_of(path, into, ".index");
-	os_remove(w->os, path);
-	buf_release(&a);
-	buf_release(&b);
 }
 
 static void

@@ -22,7 +22,7 @@ open_store(struct os *os)
 	return s;
 }
 
-static int
+__attribute__((unused)) static int
 create(struct store *s, const char *topic, int32_t partitions, struct err *err)
 {
 	struct store_topic_spec spec = {.name = topic, .partitions = partitions};
@@ -32,7 +32,7 @@ create(struct store *s, const char *topic, int32_t partitions, struct err *err)
 }
 
 /* Appends one record to a partition; its offset, or -1. */
-static int64_t
+__attribute__((unused)) static int64_t
 append(struct store *s, const char *topic, int32_t partition, const char *text, struct err *err)
 {
 	struct record r = {.timestamp = os_wall_ms(store_os(s)),
@@ -57,7 +57,7 @@ append(struct store *s, const char *topic, int32_t partition, const char *text, 
 }
 
 /* All values of a partition, with a comma after each. */
-static const char *
+__attribute__((unused)) static const char *
 contents(struct store *s, const char *topic, int32_t partition)
 {
 	static char text[4096];

@@ -312,6 +312,13 @@ make_anew(struct world *w)
 	arena_release(&arena);
 }
 
+/* So that there is no hint, and to look means to list. */
+static void
+lose_hint(struct world *w)
+{
+	sim_write(w->disk, DIR_OF_STORE "/t-0/mq.tail", "", 0);
+}
+
 static void
 wait_long(struct world *w)
 {
@@ -336,7 +343,12 @@ test_offsets_then_fetch(void)
 	is_int(offsets_then_fetch(&w, 20, NULL, &lists), 1, "a fetch follows a question");
 	is_int((intmax_t)lists, 0, "and lists nothing");
 	is_int(offsets_then_fetch(&w, 20, wait_long, &lists), 1, "one that comes late too");
-	is_int((intmax_t)lists, 1, "which looks for itself");
+	is_int((intmax_t)lists, 0, "which goes by the hints anew");
+	lose_hint(&w);
+	is_int(offsets_then_fetch(&w, 20, NULL, &lists), 1, "one without hints");
+	is_int((intmax_t)lists, 0, "does with the listing of the question");
+	is_int(offsets_then_fetch(&w, 20, wait_long, &lists), 1, "if it does not come late");
+	is_int((intmax_t)lists, 1, "for then it looks for itself");
 	is_int(offsets_then_fetch(&w, 20, make_anew, &lists), 0,
 	    "one of a topic that was made anew meanwhile finds nothing");
 	world_release(&w);

@@ -29,7 +29,8 @@ add_fence(struct cluster *c, struct err *err)
 static void
 write_tail(struct cluster *c)
 {
-	struct tail_hint h = {.epoch = c->epoch, .clock = {-1, -1}, .tail = c->log.tail};
+	struct tail_hint h = {.epoch = c->epoch, .clock = {-1, -1}, .tail = c->log.tail,
+	    .first_base = -1};
 
 	if (os_boot_id(c->os, h.boot_id) == 0)
 		(void)tail_write(&h, c->os, c->metadata_dir);

@@ -235,7 +235,8 @@ keep_tail(struct plog_impl *i)
 {
 	struct logs *s = i->logs;
 	struct tail_hint h = {
-	    .epoch = s->options.metadata_epoch, .clock = i->clock, .tail = i->log.tail};
+	    .epoch = s->options.metadata_epoch, .clock = i->clock, .tail = i->log.tail,
+	    .first_base = mlog_first_base(&i->log)};
 
 	if (s->boot_id[0] == '\0' || i->log.failed)
 		return;
