@@ -7,7 +7,9 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 import org.apache.kafka.common.utils.Exit;
 
@@ -57,10 +59,26 @@ public class KafkaBatch {
 
 	private static final Switch OUT = new Switch(OutputStream.nullOutputStream());
 	private static final Switch ERR = new Switch(System.err);
+	private static final List<Thread> HOOKS = new ArrayList<>();
 	private static Integer exitStatus;
+
+	/* Some tools close, and say what they did, as their JVM ends. */
+	private static void endHooks() {
+		List<Thread> hooks = List.copyOf(HOOKS);
+
+		HOOKS.clear();
+		hooks.forEach(Thread::start);
+		try {
+			for (Thread hook : hooks)
+				hook.join(10000);
+		} catch (InterruptedException e) {
+			Thread.currentThread().interrupt();
+		}
+	}
 
 	private static void exit(int status, String message) {
 		if (exitStatus == null) {
+			endHooks();
 			System.out.flush();
 			exitStatus = status;
 			OUT.to = ERR.to = OutputStream.nullOutputStream();
@@ -94,6 +112,7 @@ public class KafkaBatch {
 		System.setErr(new PrintStream(ERR, true, StandardCharsets.UTF_8));
 		Exit.setExitProcedure(KafkaBatch::exit);
 		Exit.setHaltProcedure(KafkaBatch::exit);
+		Exit.setShutdownHookAdder((name, hook) -> HOOKS.add(new Thread(hook, String.valueOf(name))));
 		while ((line = in.readLine()) != null) {
 			String[] words = line.split("\t", -1);
 			int status;
@@ -102,6 +121,7 @@ public class KafkaBatch {
 				OUT.to = file;
 				ERR.to = errors;
 				status = run(words[1], Arrays.copyOfRange(words, 2, words.length));
+				endHooks();
 				System.out.flush();
 			}
 			answers.println(status + "\t" + words[0]);

@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# broker.sh (sourced): the broker that the tests of this directory talk to.
+#
+#   broker_up DIR        starts one on DIR, if it is ours to start; $BROKER is its
+#                        HOST:PORT
+#   broker_down DIR      stops what broker_up started
+#   lines N [TEXT]       N lines, "TEXT 0001"...
+#   eventually COMMAND   again until it is true, for a minute
+#   kcat_read TOPIC [OPTION...]   all that the topic has, by kcat
+#   has_lines TOPIC N    whether that are N lines
+#
+# Which one: MQ_TEST_BROKER is the address of one that runs; MQ_TEST_KAFKA=1 is
+# the pinned Apache Kafka; otherwise mqd. Tests make topics of their own and do
+# not mind what else there is.
+
+_broker_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=t/interop/kafka.sh
+. "$_broker_here/../kafka.sh"
+
+_broker_properties=(group.min.session.timeout.ms=500 num.partitions=4 log.retention.check.interval.ms=1000
+	group.initial.rebalance.delay.ms=0)
+
+broker_up()
+{
+	if [ -n "${MQ_TEST_BROKER-}" ]; then
+		BROKER=$MQ_TEST_BROKER
+	elif [ -n "${MQ_TEST_KAFKA-}" ]; then
+		BROKER=$(kafka_start "$1" "${_broker_properties[@]}")
+	else
+		_mqd_start "$1" || return
+	fi
+	export BROKER
+}
+
+broker_down()
+{
+	if [ -n "${MQ_TEST_KAFKA-}" ] && [ -z "${MQ_TEST_BROKER-}" ]; then
+		kafka_stop "$1"
+	elif [ -e "$1.pid" ]; then
+		kill "$(cat "$1.pid")" 2>/dev/null || :
+		eventually _gone "$(cat "$1.pid")"
+		rm -f "$1.pid"
+	fi
+}
+
+_gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# Its own port is free when we look; file descriptor 3 is bats' own.
+_mqd_start()
+{
+	local ports
+
+	mapfile -t ports < <(_kafka_free_ports)
+	BROKER=127.0.0.1:${ports[0]}
+	mkdir -p "$1"
+	mqd -d "$1" --listen "$BROKER" "${_broker_properties[@]/#/-X}" \
+		</dev/null >"$1.out" 2>"$1.err" 3>&- &
+	printf '%s\n' $! >"$1.pid"
+	eventually _mqd_answers_or_died "$!" >/dev/null 2>&1
+	kill -0 $! 2>/dev/null || {
+		cat "$1.err" >&2
+		return 1
+	}
+}
+
+_mqd_answers_or_died()
+{
+	_gone "$1" || kcat -b "$BROKER" -L -m 1
+}
+
+lines()
+{
+	seq -f "${2:-line} %06.0f" "$1"
+}
+
+eventually()
+{
+	local deadline=$((SECONDS + 60))
+
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.1
+	done
+}
+
+kcat_read()
+{
+	local topic=$1
+	shift
+	kcat -q -b "$BROKER" -C -t "$topic" -o beginning -e "$@"
+}
+
+has_lines()
+{
+	[ "$(kcat_read "$1" | wc -l)" -eq "$2" ]
+}
