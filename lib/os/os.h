@@ -104,7 +104,8 @@ struct os_watch {
 /* --- streams --- */
 
 /* An address is "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". Listening, an empty
- * HOST is every interface and port 0 lets the machine choose. */
+ * HOST is every interface and port 0 lets the machine choose; a unix socket's mode
+ * is 0660. */
 #define OS_ADDRESS_MAX 320
 
 /* A piece to be sent: bytes in memory or, with fd >= 0, of a file. It and what

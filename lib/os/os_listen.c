@@ -16,6 +16,7 @@
 #define ACCEPTS_MAX 64 /* in one turn */
 #define BACKLOG 4096   /* the kernel's own limit is often that */
 #define FULL_PAUSE_MS 100
+#define SOCKET_MODE 0660 /* of a unix socket: its group may connect */
 
 struct os_door {
 	TAILQ_ENTRY(os_door) in_real;
@@ -206,7 +207,8 @@ bind_path(struct os_door *d, const char *path, const struct sockaddr_un *un)
 			return -1;
 		r = bind(d->fd, sa, sizeof(*un));
 	}
-	if (r == -1 || listen(d->fd, BACKLOG) == -1 || lstat(path, &st) == -1)
+	if (r == -1 || chmod(path, SOCKET_MODE) == -1 || listen(d->fd, BACKLOG) == -1 ||
+	    lstat(path, &st) == -1)
 		return -1;
 	d->path = strdup(path);
 	d->device = st.st_dev;
