@@ -49,11 +49,11 @@ struct group {
 
 /* A command. What fails for one group is told, counted in `outcome` and no failure
  * here. Returns 0, or -1 with err: nothing more can be done. */
-int groups_list(struct groups *c, struct err *err);
-int groups_describe(struct groups *c, struct err *err);
-int groups_lag(struct groups *c, struct err *err);
-int groups_seek(struct groups *c, struct err *err);
-int groups_delete(struct groups *c, struct err *err);
+int mq_groups_list(struct groups *c, struct err *err);
+int mq_groups_describe(struct groups *c, struct err *err);
+int mq_groups_lag(struct groups *c, struct err *err);
+int mq_groups_seek(struct groups *c, struct err *err);
+int mq_groups_delete(struct groups *c, struct err *err);
 
 static inline int
 groups_admin(struct groups *c, struct admin_call *call, struct err *err)

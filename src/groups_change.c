@@ -71,7 +71,7 @@ seek_rows(struct groups *c, struct group *g, struct err *err)
 }
 
 int
-groups_seek(struct groups *c, struct err *err)
+mq_groups_seek(struct groups *c, struct err *err)
 {
 	return groups_each(c, seek_columns, COUNT(seek_columns), seek_rows, err);
 }
@@ -79,7 +79,7 @@ groups_seek(struct groups *c, struct err *err)
 /* --- delete ---------------------------------------------------------------- */
 
 int
-groups_delete(struct groups *c, struct err *err)
+mq_groups_delete(struct groups *c, struct err *err)
 {
 	bool asks = !options_has(c->options, 'y') && !c->dry_run && c->found_count > 0;
 

@@ -62,7 +62,7 @@ print_nothings(struct print *table, size_t count)
 }
 
 int
-groups_list(struct groups *c, struct err *err)
+mq_groups_list(struct groups *c, struct err *err)
 {
 	static const struct column columns[] = {{"group", false}};
 
@@ -152,7 +152,7 @@ describe_rows(struct groups *c, struct group *g, struct err *err)
 }
 
 int
-groups_describe(struct groups *c, struct err *err)
+mq_groups_describe(struct groups *c, struct err *err)
 {
 	return groups_each(c, describe_columns, COUNT(describe_columns), describe_rows, err);
 }
@@ -227,7 +227,7 @@ lag_rows(struct groups *c, struct group *g, struct err *err)
 }
 
 int
-groups_lag(struct groups *c, struct err *err)
+mq_groups_lag(struct groups *c, struct err *err)
 {
 	return groups_each(c, lag_columns, COUNT(lag_columns), lag_rows, err);
 }

@@ -139,11 +139,11 @@ read_options(struct groups *c, struct err *err)
 /* --- running --------------------------------------------------------------- */
 
 static int (*const commands[])(struct groups *, struct err *) = {
-    [GROUPS_LIST] = groups_list,
-    [GROUPS_DESCRIBE] = groups_describe,
-    [GROUPS_LAG] = groups_lag,
-    [GROUPS_SEEK] = groups_seek,
-    [GROUPS_DELETE] = groups_delete,
+    [GROUPS_LIST] = mq_groups_list,
+    [GROUPS_DESCRIBE] = mq_groups_describe,
+    [GROUPS_LAG] = mq_groups_lag,
+    [GROUPS_SEEK] = mq_groups_seek,
+    [GROUPS_DELETE] = mq_groups_delete,
 };
 
 static int

@@ -435,7 +435,7 @@ on_wake(struct os_timer *t)
 /* --- beginning and end ---------------------------------------------------------- */
 
 struct cluster *
-cluster_new(struct os *os, const struct cluster_config *config, const struct cluster_events *events,
+client_cluster_new(struct os *os, const struct cluster_config *config, const struct cluster_events *events,
     struct err *err)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
@@ -451,14 +451,14 @@ cluster_new(struct os *os, const struct cluster_config *config, const struct clu
 	c->wake = (struct os_timer){.fire = on_wake, .ctx = c};
 	metadata_init(c);
 	if (nodes_from_list(c, err) == -1) {
-		cluster_free(c);
+		client_cluster_free(c);
 		return NULL;
 	}
 	return c;
 }
 
 void
-cluster_free(struct cluster *c)
+client_cluster_free(struct cluster *c)
 {
 	if (c == NULL)
 		return;

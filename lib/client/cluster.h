@@ -110,11 +110,11 @@ struct cluster_events {
 int cluster_check_servers(const char *servers, struct err *err);
 
 /* Connects to nothing yet. NULL: ERR_INVALID (no list of addresses), ERR_NOMEM. */
-struct cluster *cluster_new(struct os *os, const struct cluster_config *config,
+struct cluster *client_cluster_new(struct os *os, const struct cluster_config *config,
     const struct cluster_events *events, struct err *err);
 
 /* Cancels all asks, closes all links; turns the loop until they are gone. */
-void cluster_free(struct cluster *c);
+void client_cluster_free(struct cluster *c);
 
 void cluster_ask(struct cluster *c, struct ask *a);
 

@@ -172,7 +172,7 @@ broker_free(struct target *t)
 		broker_fetch_free(bt);
 	}
 	os_timer_stop(t->os, &bt->tell);
-	cluster_free(bt->cluster);
+	client_cluster_free(bt->cluster);
 	free(bt->name);
 	free(bt->servers);
 	free(bt->client_id);
@@ -256,7 +256,7 @@ target_broker_new(struct os *os, const struct broker_options *o, struct err *err
 	call_queue_init(&bt->done);
 	call_queue_init(&bt->flushes);
 	bt->tell = (struct os_timer){.fire = tell, .ctx = bt};
-	bt->cluster = cluster_new(os, &config, &events, err);
+	bt->cluster = client_cluster_new(os, &config, &events, err);
 	if (bt->cluster == NULL)
 		goto fail;
 	broker_produce_init(bt);

@@ -137,10 +137,10 @@ store_append_reserved(struct store *s, const char *topic, int32_t partition, uin
 
 	if (store_lock(s, err) == -1)
 		return -1;
-	p = partition_find(s, topic, partition, err);
+	p = store_partition_find(s, topic, partition, err);
 	/* Made by another process since we looked last? */
 	if (p == NULL && err->code == ERR_UNKNOWN_TOPIC_OR_PARTITION && store_refresh(s, err) == 0)
-		p = partition_find(s, topic, partition, err);
+		p = store_partition_find(s, topic, partition, err);
 	if (p == NULL || partition_enter(s, p, err) == -1) {
 		store_unlock(s);
 		return -1;

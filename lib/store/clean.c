@@ -43,7 +43,7 @@ store_trim(struct store *s, const char *topic, int32_t partition, int64_t offset
 
 	if (change_begin(&c, s, err) == -1)
 		return -1;
-	p = partition_find(s, topic, partition, err);
+	p = store_partition_find(s, topic, partition, err);
 	if (p != NULL)
 		partition_forget(p);
 	if (p != NULL && partition_enter(s, p, err) == 0) {
@@ -155,7 +155,7 @@ store_clean(struct store *s, const char *topic, int32_t partition, struct store_
 	struct store_partition *p;
 	int ret;
 
-	if (store_refresh(s, err) == -1 || (p = partition_find(s, topic, partition, err)) == NULL)
+	if (store_refresh(s, err) == -1 || (p = store_partition_find(s, topic, partition, err)) == NULL)
 		return -1;
 	ret = partition_clean(s, p, true, out, err);
 	partition_close_surplus(s);

@@ -157,7 +157,7 @@ partition_make_there(struct store *s, const char *topic, int32_t partition, stru
 
 	if (store_lock(s, err) == -1)
 		return -1;
-	p = partition_find(s, topic, partition, err);
+	p = store_partition_find(s, topic, partition, err);
 	if (p != NULL && partition_enter(s, p, err) == 0) {
 		partition_leave(s, p);
 		ret = 0;
@@ -362,7 +362,7 @@ append_durably(struct store *s, const char *group, struct batch_builder *bb, str
 	if (store_append_reserved(s, OFFSETS_TOPIC, home, (uint8_t *)(uintptr_t)b.bytes,
 	        (size_t)b.size, &out, err) == -1)
 		return -1;
-	p = partition_find(s, OFFSETS_TOPIC, home, err);
+	p = store_partition_find(s, OFFSETS_TOPIC, home, err);
 	return p == NULL ? -1 : partition_sync(s, p, err);
 }
 

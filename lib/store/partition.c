@@ -68,7 +68,7 @@ partition_get(struct store *s, const char *topic, int32_t number, const struct u
 }
 
 struct store_partition *
-partition_find(struct store *s, const char *topic, int32_t number, struct err *err)
+store_partition_find(struct store *s, const char *topic, int32_t number, struct err *err)
 {
 	const struct image_topic *t = image_topic(&s->image, topic);
 

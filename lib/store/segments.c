@@ -103,7 +103,7 @@ int
 store_sync_partition(struct store *s, const char *topic, int32_t partition, int64_t offset,
     struct err *err)
 {
-	struct store_partition *p = partition_find(s, topic, partition, err);
+	struct store_partition *p = store_partition_find(s, topic, partition, err);
 
 	if (p == NULL)
 		return -1;
@@ -149,7 +149,7 @@ int
 store_usage(struct store *s, const char *topic, int32_t partition, int64_t *bytes,
     int64_t *segments, struct err *err)
 {
-	struct store_partition *p = partition_find(s, topic, partition, err);
+	struct store_partition *p = store_partition_find(s, topic, partition, err);
 	struct usage u = {.s = s};
 
 	if (p == NULL)

@@ -151,10 +151,12 @@ static void
 begin_anew(struct image *im)
 {
 	struct image_watcher watcher = im->watcher;
+	const struct map *defaults = im->defaults;
 
 	image_release(im);
 	image_init(im);
 	im->watcher = watcher;
+	im->defaults = defaults;
 }
 
 static int

@@ -124,7 +124,7 @@ store_wait(const struct store *s)
 size_t partition_key(char key[PARTITION_KEY_MAX], const char *topic, int32_t number);
 
 /* The partition as the image has it; made in memory when new. */
-struct store_partition *partition_find(
+struct store_partition *store_partition_find(
     struct store *s, const char *topic, int32_t number, struct err *err);
 
 /* The metadata log's. */
