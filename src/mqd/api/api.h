@@ -59,13 +59,17 @@ void api_delete_topics(struct exchange *x);
 void api_delete_records(struct exchange *x);
 void api_init_producer_id(struct exchange *x);
 void api_offset_for_leader_epoch(struct exchange *x);
+void api_describe_configs(struct exchange *x);
+void api_alter_configs(struct exchange *x);
 void api_describe_log_dirs(struct exchange *x);
 void api_create_partitions(struct exchange *x);
 void api_delete_groups(struct exchange *x);
 void api_elect_leaders(struct exchange *x);
+void api_incremental_alter_configs(struct exchange *x);
 void api_offset_delete(struct exchange *x);
 void api_describe_cluster(struct exchange *x);
 void api_describe_producers(struct exchange *x);
+void api_list_config_resources(struct exchange *x);
 void api_describe_topic_partitions(struct exchange *x);
 
 /* The answer to an ApiVersions of a version that we do not have: x->request.version

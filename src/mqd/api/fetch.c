@@ -200,6 +200,7 @@ reply(struct fetch *f)
 
 		if (r == NULL || r->read.len == 0)
 			continue;
+		x->broker->stats.bytes_out += (int64_t)r->read.len;
 		slices[slice_count++] = (struct reply_slice){.data = r->read.data,
 		    .fd = r->read.fd, .position = r->read.position, .len = r->read.len,
 		    .sent = slice_sent, .ctx = r};

@@ -44,6 +44,7 @@ say(struct part *part, int code, const char *text)
 	part->out->error_code = (int16_t)code;
 	part->out->base_offset = -1;
 	part->produce->failed = true;
+	x->broker->stats.produce_failed++;
 	if (text != NULL && text[0] != '\0')
 		part->out->error_message = wire_str_of(arena_strdup(&x->arena, text));
 }
@@ -93,6 +94,10 @@ part_done(struct partition_append *a)
 		part->out->base_offset = a->append.base_offset;
 		part->out->log_append_time_ms = a->append.append_time;
 		part->out->log_start_offset = a->append.start_offset;
+	}
+	if (a->code == 0 && !a->append.duplicate) {
+		x->broker->stats.records_in += a->append.last_offset - a->append.base_offset + 1;
+		x->broker->stats.bytes_in += (int64_t)a->append.len;
 	}
 	if (!p->replied)
 		one_less(p);

@@ -38,13 +38,17 @@ static const struct handler {
     {21, api_delete_records},
     {22, api_init_producer_id},
     {23, api_offset_for_leader_epoch},
+    {32, api_describe_configs},
+    {33, api_alter_configs},
     {35, api_describe_log_dirs},
     {37, api_create_partitions},
     {42, api_delete_groups},
     {43, api_elect_leaders},
+    {44, api_incremental_alter_configs},
     {47, api_offset_delete},
     {60, api_describe_cluster},
     {61, api_describe_producers},
+    {74, api_list_config_resources},
     {75, api_describe_topic_partitions},
 };
 
