@@ -25,8 +25,26 @@ metadata_changed(void *ctx, const char *topic, const struct uuid *topic_id)
 {
 	struct broker *b = ctx;
 
+	if (topic == NULL) {
+		broker_reloaded(b);
+		return;
+	}
 	partitions_changed(b->partitions, cluster_image(b->cluster), topic, topic_id);
 	home_changed(b, cluster_image(b->cluster), topic, topic_id);
+}
+
+/* Topics' defaults may have changed too. */
+void
+broker_reloaded(struct broker *b)
+{
+	const struct image *im = cluster_image(b->cluster);
+
+	broker_config_refresh(b->config, im);
+	for (struct map_entry *e = NULL; (e = map_next(&im->topics, e)) != NULL;) {
+		const struct image_topic *t = e->value;
+
+		partitions_changed(b->partitions, im, t->name, &t->id);
+	}
 }
 
 static void
@@ -34,6 +52,7 @@ logs_failed(void *ctx, const struct err *err)
 {
 	struct broker *b = ctx;
 
+	b->failed = true;
 	os_note(b->os, OS_ERROR, "%s: the directory takes nothing more: %s", b->config->dir,
 	    err->text);
 }
@@ -90,6 +109,7 @@ start(struct broker *b, struct err *err)
 {
 	if (start_cluster(b, err) == -1 || start_logs(b, err) == -1)
 		return -1;
+	broker_config_refresh(b->config, cluster_image(b->cluster));
 	b->partitions = partitions_new(b);
 	b->fetch_sessions =
 	    fetch_sessions_new(b->os, (size_t)b->config->fetch_sessions_max);
@@ -101,7 +121,7 @@ start(struct broker *b, struct err *err)
 }
 
 struct broker *
-broker_new(struct os *os, const struct broker_config *config, struct err *err)
+broker_new(struct os *os, struct broker_config *config, struct err *err)
 {
 	struct broker *b = calloc(1, sizeof(*b));
 

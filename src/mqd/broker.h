@@ -39,9 +39,16 @@ enum broker_worker {
 	WORKER_METADATA, /* owns the metadata log: a change is one append and its sync */
 };
 
+/* Counted since the start, for monitors. */
+struct broker_stats {
+	int64_t records_in, bytes_in; /* appended for clients */
+	int64_t bytes_out;            /* of batches, fetched */
+	int64_t produce_failed;       /* partitions of requests */
+};
+
 struct broker {
 	struct os *os;
-	const struct broker_config *config;
+	struct broker_config *config;
 	struct logs *logs;
 	struct cluster *cluster;
 	struct partitions *partitions;
@@ -52,13 +59,19 @@ struct broker {
 	bool trace; /* note every request and answer (mqd -v -v) */
 	void (*stopped)(void *ctx); /* broker_stop's */
 	void *stopped_ctx;
+	bool failed; /* the data directory takes nothing more */
+	struct broker_stats stats;
 };
 
 /* Builds a broker on the data directory that the configuration names (formatting it
  * if it is empty), and starts it: recovery of the metadata log, leadership, listeners.
  * Returns once it listens, or NULL with err: ERR_CONFIG, ERR_BUSY (another daemon, or
- * a port that is taken), ERR_REFUSED, ERR_IO... Turn the os meanwhile and afterwards. */
-struct broker *broker_new(struct os *os, const struct broker_config *config, struct err *err);
+ * a port that is taken), ERR_REFUSED, ERR_IO... Turn the os meanwhile and afterwards.
+ * Fields of `config` that dynamic configs set follow these. */
+struct broker *broker_new(struct os *os, struct broker_config *config, struct err *err);
+
+/* The configuration was read again (broker_config_reload): lets it hold. */
+void broker_reloaded(struct broker *b);
 
 /* Begins a clean stop: no new connections, what was taken is answered, logs are
  * synced, checkpoints and the clean stop's marker written. `done` comes from os_turn. */
