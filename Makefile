@@ -32,7 +32,7 @@ LIBMQ    := $(call objects,lib/base lib/os lib/wire lib/log lib/store lib/client
 LIBMQD   := $(call objects,src/mqd src/mqd/net src/mqd/api src/mqd/replica src/mqd/cluster \
             src/mqd/groups src/mqd/ops)
 LIBTEST  := $(call objects,t/lib t/sim)
-TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c)) # one program, by its names
+TOOLS    := $(patsubst src/%.c,$(BIN)/%,$(wildcard src/mq-*.c src/mqd.c)) # one program, by its names
 UNIT     := $(call programs,t/unit)
 FAULT    := $(call programs,t/fault)
 FUZZ     := $(call programs,t/fuzz)

@@ -17,6 +17,7 @@ static const struct program {
     {&tool_groups, mq_groups},
     {&tool_dump_log, mq_dump_log},
     {&tool_index, mq_index},
+    {&tool_mqd, mqd},
 };
 
 /* NULL: none has this name. */

@@ -18,5 +18,6 @@ int mq_topics(const struct options *o);
 int mq_groups(const struct options *o);
 int mq_dump_log(const struct options *o);
 int mq_index(const struct options *o);
+int mqd(const struct options *o);
 
 #endif

@@ -295,5 +295,34 @@ const struct tool_spec tool_index = {
     .complete = COMPLETE_LOG,
 };
 
+/* --- mqd ------------------------------------------------------------------- */
+
+static const struct option_spec mqd_options[] = {
+    {'d', "dir", "DIR", "data directory", "Where", 0, 0, COMPLETE_DIR},
+    {OPT_LISTEN, "listen", "ADDR", "HOST:PORT or unix:PATH, several with commas", NULL, 0,
+        OPTION_REPEAT, 0},
+    {'F', "config", "FILE", "mqd.conf or a server.properties ('none': none)", NULL, 0, 0,
+        COMPLETE_FILE},
+    ROW_PROPERTY("set a key of mqd.conf ('list': show them)"),
+
+    {OPT_CHECK, "check", NULL, "say what would hold and what is ignored, start nothing", "What to do",
+        0, 0, 0},
+    {OPT_EPHEMERAL, "ephemeral", NULL,
+        "a temporary broker: print BROKERS=..., end with stdin", NULL, 0, 0, 0},
+    {OPT_RUN, "run", "CMD", "run a command with MQ_BROKERS set; end with its status", NULL,
+        0, 0, COMPLETE_FILE},
+    ROWS_COMMON,
+    ROW_END,
+};
+
+const struct tool_spec tool_mqd = {
+    .name = "mqd",
+    .help = "serve a data directory to Kafka clients",
+    .operands = "[argument ...]",
+    .default_verb = -1,
+    .options = mqd_options,
+    .complete = COMPLETE_FILE,
+};
+
 const struct tool_spec *const tools_all[] = {&tool_produce, &tool_consume, &tool_topics,
-    &tool_groups, &tool_dump_log, &tool_index, NULL};
+    &tool_groups, &tool_dump_log, &tool_index, &tool_mqd, NULL};

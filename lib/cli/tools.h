@@ -35,6 +35,11 @@ enum option_long {
 	OPT_KEYS,
 	OPT_DATA,
 	OPT_VERIFY,
+	/* mqd */
+	OPT_LISTEN,
+	OPT_CHECK,
+	OPT_EPHEMERAL,
+	OPT_RUN,
 };
 
 /* Choices, in the order in which their tables name them. */
@@ -66,7 +71,7 @@ enum groups_verb { GROUPS_LIST, GROUPS_DESCRIBE, GROUPS_LAG, GROUPS_SEEK, GROUPS
 enum index_verb { INDEX_CHECK, INDEX_REBUILD, INDEX_SHOW, INDEX_LOOKUP };
 
 extern const struct tool_spec tool_produce, tool_consume, tool_topics, tool_groups, tool_dump_log,
-    tool_index;
+    tool_index, tool_mqd;
 
 /* All of them, ended by NULL. */
 extern const struct tool_spec *const tools_all[];

@@ -394,7 +394,7 @@ voters_check(struct broker_config *c, struct err *err)
 	if (voters == NULL || *voters == '\0')
 		return 0;
 	if (strchr(voters, ',') != NULL)
-		return err_set(err, ERR_REFUSED,
+		return err_set(err, ERR_CONFIG,
 		    "controller.quorum.voters=%s: this mqd is a cluster of one node", voters);
 	at = strchr(voters, '@');
 	if (at == NULL || at - voters >= (ptrdiff_t)sizeof(id) ||
@@ -428,7 +428,7 @@ rest_set(struct broker_config *c, struct err *err)
 	if (metrics == NULL || *metrics == '\0')
 		return 0;
 	if (!broker_address_is_local(metrics) && !c->allow_network)
-		return err_set(err, ERR_REFUSED,
+		return err_set(err, ERR_CONFIG,
 		    "metrics.listen=%s is beyond this machine; allow.anonymous.network=true allows it",
 		    metrics);
 	return (c->metrics_listen = strdup(metrics)) == NULL ? err_nomem(err) : 0;

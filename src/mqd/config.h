@@ -128,7 +128,7 @@ int broker_config_read(struct broker_config *c, struct os *os, const char *path,
 
 /* When everything was set: fills the fields and checks what goes together. Without
  * log.dirs the directory is `dir` (required). node.id comes from the directory if
- * nothing else says it. ERR_CONFIG, ERR_REFUSED (listening beyond loopback). */
+ * nothing else says it. ERR_CONFIG, also for listening beyond this machine. */
 int broker_config_finish(struct broker_config *c, struct os *os, const char *dir, struct err *err);
 
 /* Takes over what can change while a broker runs from a freshly read configuration

@@ -106,6 +106,13 @@ host_is_local(const char *host)
 	       strncmp(host, "127.", 4) == 0;
 }
 
+/* Every address: nobody can connect to that. */
+static bool
+host_is_any(const char *host)
+{
+	return *host == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
 bool
 broker_address_is_local(const char *address)
 {
@@ -165,11 +172,9 @@ network_add(struct broker_config *c, struct listener *l, struct err *err)
 		        "(allow.anonymous.network=true: everybody can)", l->name, l->port) == -1)
 			return -1;
 		snprintf(l->host, sizeof(l->host), "127.0.0.1");
-	} else if (*l->host == '\0') {
-		snprintf(l->host, sizeof(l->host), "0.0.0.0");
 	}
 	if (!host_is_local(l->host) && !c->allow_network)
-		return err_set(err, ERR_REFUSED,
+		return err_set(err, ERR_CONFIG,
 		    "listeners: %s:%d is beyond this machine, and nobody would have to say who they "
 		    "are; allow.anonymous.network=true allows it", l->host, l->port);
 	snprintf(address, sizeof(address), has_colon ? "[%s]:%d" : "%s:%d", l->host, l->port);
@@ -203,7 +208,7 @@ advertised_find(const struct broker_config *c, const char *name, struct listener
 			return -1;
 		if (out->path != NULL || *out->host == '\0')
 			return err_set(err, ERR_CONFIG, "advertised.listeners: '%s' names no host", word);
-		if (strcmp(out->host, "0.0.0.0") == 0 || strcmp(out->host, "::") == 0)
+		if (host_is_any(out->host))
 			return err_set(err, ERR_CONFIG,
 			    "advertised.listeners: nobody can connect to %s", out->host);
 		if (strcasecmp(out->name, name) == 0)
@@ -240,10 +245,10 @@ advertised_set(struct broker_config *c, const struct listener *first, struct err
 	if (r == -1)
 		return -1;
 	if (r == 1) {
-		if (strcmp(first->host, "0.0.0.0") == 0 || strcmp(first->host, "::") == 0)
+		if (host_is_any(first->host))
 			return err_set(err, ERR_CONFIG,
-			    "listeners: clients cannot be told to connect to %s (set "
-			    "advertised.listeners)", first->host);
+			    "listeners: clients cannot be told to connect to %s:%d (set "
+			    "advertised.listeners)", first->host, first->port);
 		return 0;
 	}
 	if (!host_is_local(l.host) && host_is_local(first->host) &&

@@ -704,7 +704,7 @@ def show_all(options, cases):
 
 def ask_one(address, api, version, body):
     """A request from the command line; fields of bytes are JSON strings."""
-    case = words.Case("", api, (words.ask(api, json.loads(body), v=int(version)),), {}, None)
+    case = words.Case("", api, (words.ask(api, json.loads(body), v=int(version)),), {}, None, False)
     show(Session(Broker(address), case, int(version), 0).run())
     return 0
 
