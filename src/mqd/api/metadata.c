@@ -11,6 +11,7 @@
 #include "mqd/broker.h"
 #include "mqd/cluster/cluster.h"
 #include "mqd/config.h"
+#include "mqd/groups/home.h"
 #include "wire_gen.h"
 
 #define IDS_SINCE 12           /* before, ids in a request are an error */
@@ -89,10 +90,21 @@ is_wanted(const struct answer *a)
 	return a->request->allow_auto_topic_creation && a->x->broker->config->auto_create_topics;
 }
 
+/* Of Kafka's own topics only the offsets topic is made here. */
+static void
+make_soon(struct answer *a, const char *name)
+{
+	struct broker *b = a->x->broker;
+
+	if (strcmp(name, GROUPS_TOPIC) == 0)
+		home_make_topic(b);
+	else if (!view_is_internal(name, strlen(name)))
+		cluster_auto_create(b->cluster, name);
+}
+
 static int
 add_unknown(struct answer *a, struct wire_str name)
 {
-	struct broker *b = a->x->broker;
 	char *text = arena_memdup(&a->x->arena, name.data, (size_t)name.len);
 
 	if (text == NULL)
@@ -102,7 +114,7 @@ add_unknown(struct answer *a, struct wire_str name)
 		return 0;
 	}
 	if (is_wanted(a))
-		cluster_auto_create(b->cluster, text);
+		make_soon(a, text);
 	add_topic(a, ERR_UNKNOWN_TOPIC_OR_PARTITION, name);
 	return 0;
 }

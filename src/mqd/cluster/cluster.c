@@ -112,7 +112,6 @@ cluster_free(struct cluster *c)
 	if (c == NULL)
 		return;
 	cluster_changes_release(c);
-	cluster_forget_wanted(c);
 	map_release(&c->wanted);
 	if (c->log_open)
 		mlog_release(&c->log);

@@ -109,9 +109,6 @@ void cluster_change(struct cluster *c, struct cluster_change *ch);
  * that may not be, or that is there, is passed over, as are more than a thousand at once. */
 void cluster_auto_create(struct cluster *c, const char *name);
 
-/* The same with a number of partitions and configs of its own; `w` is copied. */
-void cluster_auto_create_as(struct cluster *c, const struct topic_wish *w);
-
 /* A fresh producer id (blocks of 1000, ProducerIdsRecord). -1 with err:
  * COORDINATOR_LOAD_IN_PROGRESS while a block is being allocated. */
 int cluster_producer_id(struct cluster *c, int64_t *id, struct err *err);

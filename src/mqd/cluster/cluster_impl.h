@@ -80,7 +80,7 @@ struct cluster {
 	struct producer_ids ids;
 
 	/* Topics that are to be made on the way. */
-	struct map wanted; /* name -> auto_create.c's */
+	struct map wanted; /* their names; the value is nothing */
 	struct cluster_change wanted_change;
 	bool wanted_asked;
 
@@ -154,10 +154,6 @@ int cluster_start(struct cluster *c, struct err *err);
 
 /* With the log free and no change waiting. */
 void cluster_stop_now(struct cluster *c);
-
-/* --- auto_create.c --------------------------------------------------------------------- */
-
-void cluster_forget_wanted(struct cluster *c);
 
 /* --- producer_ids.c ------------------------------------------------------------------ */
 
