@@ -461,11 +461,11 @@ logs_free(struct logs *s)
 	os_timer_stop(s->os, &s->soon_timer);
 	os_timer_stop(s->os, &s->tick);
 	TAILQ_FOREACH_SAFE (i, &s->all, in_all, next) {
-		hot_drop(i);
 		if (i->log.dir != NULL)
 			mlog_release(&i->log);
 		plog_drop(i);
 	}
+	hots_free(s);
 	readers_forget(s, NULL);
 	keep_release(s);
 	sweep_release(s);

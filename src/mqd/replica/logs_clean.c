@@ -6,9 +6,13 @@
 static void
 trim_finish(struct plog_trim *t)
 {
-	t->job.item.log->impl->trimming--;
-	t->start_offset = t->job.item.log->start_offset;
+	struct plog_impl *i = t->job.item.log->impl;
+
+	i->trimming--;
+	t->start_offset = i->plog->start_offset;
 	t->done(t);
+	if (i->state == PLOG_GONE)
+		plog_pump(i);
 }
 
 static int

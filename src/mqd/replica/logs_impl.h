@@ -72,7 +72,8 @@ struct ring {
 
 /* The newest segment, open for reads on the loop; freed with its last user. */
 struct hot {
-	int fd;
+	LIST_ENTRY(hot) in_logs;
+	int fd; /* -1: closed */
 	int64_t base;
 	unsigned refs;
 	struct logs *logs;
@@ -253,6 +254,7 @@ struct logs {
 	struct cached_reader *readers;
 	size_t reader_count;
 	unsigned reading; /* the loop's: jobs with that worker */
+	LIST_HEAD(, hot) hots; /* the loop's */
 };
 
 /* --- queues ------------------------------------------------------------------------ */
@@ -407,8 +409,9 @@ void read_wake(struct plog_impl *i, const struct err *err);
 /* WORKER_READ's: lets go of the readers of a directory, or (NULL) of all. */
 void readers_forget(struct logs *s, const char *dir);
 
-/* On the loop: lets go of the newest segment. */
+/* On the loop: lets go of the newest segment; of all, when no worker runs any more. */
 void hot_drop(struct plog_impl *i);
+void hots_free(struct logs *s);
 
 /* --- logs_keep.c ------------------------------------------------------------------------- */
 

@@ -201,6 +201,7 @@ hot_run(struct os_job *j)
 
 	/* Not on the loop: it may be the last of a deleted file. */
 	os_close(h->logs->os, h->fd);
+	h->fd = -1;
 }
 
 static void
@@ -209,9 +210,23 @@ hot_done(struct os_job *j)
 	struct hot *h = j->ctx;
 	struct logs *s = h->logs;
 
+	LIST_REMOVE(h, in_logs);
 	free(h);
 	s->reading--;
 	stop_pump(s);
+}
+
+void
+hots_free(struct logs *s)
+{
+	struct hot *h;
+
+	while ((h = LIST_FIRST(&s->hots)) != NULL) {
+		LIST_REMOVE(h, in_logs);
+		if (h->fd != -1)
+			os_close(s->os, h->fd);
+		free(h);
+	}
 }
 
 static void
@@ -242,6 +257,7 @@ hot_take(struct plog_impl *i, int fd, int64_t base)
 		return;
 	}
 	*h = (struct hot){.fd = fd, .base = base, .refs = 1, .logs = i->logs};
+	LIST_INSERT_HEAD(&i->logs->hots, h, in_logs);
 	hot_drop(i);
 	i->hot = h;
 }

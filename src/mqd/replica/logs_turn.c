@@ -396,6 +396,8 @@ turn_done(struct os_job *j)
 		touched = i->next_touched;
 		i->touched = false;
 		plog_moved(i);
+		if (i->state == PLOG_GONE)
+			plog_pump(i);
 	}
 	close_surplus(s);
 	logs_turn(s);
