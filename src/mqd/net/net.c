@@ -274,7 +274,7 @@ net_free(struct net *n)
 	while ((x = LIST_FIRST(&n->exchanges)) != NULL)
 		dispatch_drop(x);
 	while ((o = LIST_FIRST(&n->outs)) != NULL) {
-		if (o->pieces_left == 0 || o->conn->stream.os_impl == NULL) {
+		if (o->pieces_left == 0 || o->conn == NULL || o->conn->stream.os_impl == NULL) {
 			out_drop(o);
 			continue;
 		}
