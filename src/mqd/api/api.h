@@ -55,6 +55,7 @@ void api_sync_group(struct exchange *x);
 void api_describe_groups(struct exchange *x);
 void api_list_groups(struct exchange *x);
 void api_api_versions(struct exchange *x);
+void api_create_topics(struct exchange *x);
 void api_delete_topics(struct exchange *x);
 void api_delete_records(struct exchange *x);
 void api_init_producer_id(struct exchange *x);

@@ -34,6 +34,7 @@ static const struct handler {
     {15, api_describe_groups},
     {16, api_list_groups},
     {18, api_api_versions},
+    {19, api_create_topics},
     {20, api_delete_topics},
     {21, api_delete_records},
     {22, api_init_producer_id},
