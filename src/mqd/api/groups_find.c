@@ -87,7 +87,7 @@ reply_many(struct exchange *x, struct find_coordinator_response *out)
 		c->node_id = code == 0 ? x->broker->config->node_id : -1;
 		c->host = wire_str_of(code == 0 ? l->host : "");
 		c->port = code == 0 ? l->port : -1;
-		c->error_message = wire_str_of(code == 0 ? "" : text_of(code));
+		c->error_message = wire_str_of(""); /* as in Kafka */
 	}
 	dispatch_reply(x, out);
 }

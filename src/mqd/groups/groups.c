@@ -397,7 +397,7 @@ tell_waiting(struct cgroup *g)
 	for (struct map_entry *e = NULL; (e = cgroup_next(g, e)) != NULL;) {
 		struct cmember *m = e->value;
 
-		cmember_join_error(m, m->id, ERR_NOT_COORDINATOR, false);
+		cmember_join_error(m, m->id, ERR_NOT_COORDINATOR);
 		cmember_sync_done(m, ERR_NOT_COORDINATOR);
 	}
 }

@@ -346,12 +346,12 @@ void cpending_start(struct cpending *p, int64_t ms);
 void cgroup_stop_sync_timer(struct cgroup *g);
 
 /* Tells who waits for a join or a sync, if anybody; the member waits no more. */
-void cmember_join_error(struct cmember *m, struct wire_str id, int code, bool null_names);
+void cmember_join_error(struct cmember *m, struct wire_str id, int code);
 void cmember_join_current(struct cmember *m, bool list_members, bool skip_assignment,
     struct wire_str leader);
 bool cmember_sync_done(struct cmember *m, int code);
 void cgroup_fail_syncs(struct cgroup *g, int code);
-void join_error(struct groups_call *c, struct wire_str id, int code, bool null_names);
+void join_error(struct groups_call *c, struct wire_str id, int code);
 void join_answer_current(struct groups_call *c, const struct cmember *m, bool list_members,
     bool skip_assignment, struct wire_str leader);
 void sync_error(struct groups_call *c, int code);

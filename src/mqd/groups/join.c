@@ -18,7 +18,7 @@ struct joining {
 static void
 refuse(struct joining *j, struct wire_str id, int code)
 {
-	join_error(j->call, id, code, false);
+	join_error(j->call, id, code);
 }
 
 static void
@@ -99,7 +99,7 @@ static void
 park(struct joining *j, struct cmember *m)
 {
 	if (m->join != NULL)
-		cmember_join_error(m, m->id, ERR_REBALANCE_IN_PROGRESS, false);
+		cmember_join_error(m, m->id, ERR_REBALANCE_IN_PROGRESS);
 	m->join = j->call;
 	j->call->waits = m;
 	cgroup_set_joining(m->group, m, true);
@@ -227,7 +227,7 @@ restore(struct cgroup *g, struct cmember *m, struct former *f, int code)
 	cgroup_rename(g, m, f->id);
 	m->session_ms = f->session_ms;
 	m->rebalance_ms = f->rebalance_ms;
-	cmember_join_error(m, wire_str_of(""), code, false);
+	cmember_join_error(m, wire_str_of(""), code);
 }
 
 /* The record that names the new id is durable: now the member may know it. If a
@@ -293,7 +293,7 @@ replace_static(struct joining *j, struct cmember *m, struct wire_str new_id)
 		refuse_nomem(j);
 		return;
 	}
-	cmember_join_error(m, f->id, ERR_FENCED_INSTANCE_ID, true);
+	cmember_join_error(m, f->id, ERR_FENCED_INSTANCE_ID);
 	cmember_sync_done(m, ERR_FENCED_INSTANCE_ID);
 	m->is_new = false;
 	cmember_touch(m, m->session_ms);
@@ -373,7 +373,7 @@ join_known(struct joining *j)
 	}
 	code = cgroup_check_member(g, r->member_id, r->group_instance_id);
 	if (code != 0) {
-		join_error(j->call, r->member_id, code, true);
+		join_error(j->call, r->member_id, code);
 		return;
 	}
 	m = cgroup_member(g, r->member_id);
@@ -399,7 +399,7 @@ created(struct write *w, int code)
 	if (code == 0 || g == NULL)
 		return;
 	for (struct map_entry *e = NULL; (e = cgroup_next(g, e)) != NULL;)
-		cmember_join_error(e->value, wire_str_of(""), code, false);
+		cmember_join_error(e->value, wire_str_of(""), code);
 }
 
 static void

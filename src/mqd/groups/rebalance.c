@@ -27,14 +27,14 @@ now_of(const struct cgroup *g)
 /* --- answers -------------------------------------------------------------------- */
 
 void
-join_error(struct groups_call *c, struct wire_str id, int code, bool null_names)
+join_error(struct groups_call *c, struct wire_str id, int code)
 {
 	struct join_group_response r;
 
 	wire_init(&wire_join_group_response, &r);
 	r.error_code = (int16_t)code;
 	r.member_id = id;
-	if (null_names && c->version >= 7)
+	if (c->version >= 7)
 		r.protocol_name = STR_NULL;
 	c->done(c, &r);
 }
@@ -76,7 +76,7 @@ join_answer_current(struct groups_call *c, const struct cmember *m, bool list_me
 	r.leader = leader;
 	r.skip_assignment = skip_assignment && c->version >= 9;
 	if (list_members && list_members_of(g, c->arena, &r) == -1) {
-		join_error(c, m->id, ERR_UNKNOWN_SERVER_ERROR, false);
+		join_error(c, m->id, ERR_UNKNOWN_SERVER_ERROR);
 		return;
 	}
 	c->done(c, &r);
@@ -96,12 +96,12 @@ take_join(struct cmember *m)
 }
 
 void
-cmember_join_error(struct cmember *m, struct wire_str id, int code, bool null_names)
+cmember_join_error(struct cmember *m, struct wire_str id, int code)
 {
 	struct groups_call *c = take_join(m);
 
 	if (c != NULL)
-		join_error(c, id, code, null_names);
+		join_error(c, id, code);
 }
 
 void
@@ -176,7 +176,7 @@ is_excused(const struct cmember *m)
 static void
 drop_silent(struct cgroup *g, struct cmember *m)
 {
-	cmember_join_error(m, wire_str_of(""), ERR_UNKNOWN_MEMBER_ID, false);
+	cmember_join_error(m, wire_str_of(""), ERR_UNKNOWN_MEMBER_ID);
 	cgroup_remove(os_of(g), g, m);
 	if (g->state == CGROUP_STABLE || g->state == CGROUP_COMPLETING)
 		cgroup_rebalance_or_complete(g);
@@ -444,7 +444,7 @@ fail_joins(struct cgroup *g)
 	for (struct map_entry *e = NULL; (e = cgroup_next(g, e)) != NULL;) {
 		struct cmember *m = e->value;
 
-		cmember_join_error(m, m->id, ERR_UNKNOWN_SERVER_ERROR, false);
+		cmember_join_error(m, m->id, ERR_UNKNOWN_SERVER_ERROR);
 	}
 	start_join_timer(g, cgroup_rebalance_ms(g));
 }

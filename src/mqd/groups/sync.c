@@ -227,7 +227,7 @@ groups_heartbeat(struct groups *gs, struct groups_call *c, const struct heartbea
 static void
 leave_member(struct cgroup *g, struct cmember *m)
 {
-	cmember_join_error(m, wire_str_of(""), ERR_UNKNOWN_MEMBER_ID, false);
+	cmember_join_error(m, wire_str_of(""), ERR_UNKNOWN_MEMBER_ID);
 	cmember_sync_done(m, ERR_UNKNOWN_MEMBER_ID);
 	cgroup_remove(g->shard->groups->os, g, m);
 }
