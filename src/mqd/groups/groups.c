@@ -253,6 +253,7 @@ write_new(struct shard *s, struct cgroup *g, void (*done)(struct write *w, int c
 	w->commit_ms = os_wall_ms(s->groups->os);
 	w->expire_ms = -1;
 	batch_builder_init(&w->records, CODEC_NONE, 0);
+	w->records.head.base_sequence = 0; /* as Kafka's coordinators write it */
 	return w;
 }
 
