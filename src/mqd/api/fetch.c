@@ -400,13 +400,14 @@ read_part(struct fetch *f, struct part *p, int64_t limit, size_t room)
 	return true;
 }
 
-/* The offsets that the log has. */
+/* The offsets that the log has, also those that may not be read yet: after a crash the
+ * high watermark is behind until the first sync. */
 static bool
 is_in_range(const struct part *p)
 {
 	const struct plog *l = p->partition->log;
 
-	return p->entry->offset >= l->start_offset && p->entry->offset <= p->high_watermark;
+	return p->entry->offset >= l->start_offset && p->entry->offset <= l->end_offset;
 }
 
 /* One part. False: it goes on later. */
