@@ -179,7 +179,7 @@ read_all(const struct options *o)
 	struct partition_set set = PARTITION_SET_INIT;
 	struct framing framing;
 	struct format *format;
-	struct store_dir dir;
+	struct where where;
 	struct config c;
 	struct point point;
 	struct err err;
@@ -191,8 +191,8 @@ read_all(const struct options *o)
 	/* Files are not what is tried here. */
 	if (!options_has(o, 'F') && load_config(&c, o) == 0)
 		use_config(&c);
-	if (store_dir_choose(&dir, o, &c, &err) == 0)
-		store_dir_release(&dir);
+	if (where_choose(&where, o, &c, &err) == 0)
+		where_release(&where);
 	config_release(&c);
 	if (o->tool == &tool_produce) {
 		(void)framing_init(&framing, o, 1000, &err);
