@@ -345,9 +345,12 @@ config_check_topic(const char *(*value)(void *ctx, const char *name), void *ctx,
 const struct image_configs *
 resource_configs(const struct image *im, int8_t type, const char *name)
 {
+	const struct image_topic *topic;
 	char key[1 + 256];
 	size_t len = strlen(name);
 
+	if (type == RESOURCE_TOPIC)
+		return (topic = image_topic(im, name)) != NULL ? &topic->configs : NULL;
 	if (len >= sizeof(key))
 		return NULL;
 	key[0] = (char)type;
