@@ -197,7 +197,7 @@ nodes_take(struct cluster *c, int32_t id, const char *host, int32_t host_len, in
 	n->is_gone = false;
 	if (strcmp(n->address, address) != 0) {
 		close_links(n);
-		strcpy(n->address, address);
+		snprintf(n->address, sizeof(n->address), "%s", address);
 		n->since_ns = 0;
 		n->ever_up = false;
 	}

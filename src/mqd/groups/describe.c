@@ -1,5 +1,4 @@
 /* DescribeGroups, ListGroups. */
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -78,13 +77,19 @@ groups_describe(struct groups *gs, struct arena *a, int version, struct wire_str
 /* --- ListGroups -------------------------------------------------------------------------- */
 
 static bool
+is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool
 is_word(struct wire_str s, const char *word)
 {
-	while (s.len > 0 && isspace((unsigned char)s.data[0])) {
+	while (s.len > 0 && is_blank(s.data[0])) {
 		s.data++;
 		s.len--;
 	}
-	while (s.len > 0 && isspace((unsigned char)s.data[s.len - 1]))
+	while (s.len > 0 && is_blank(s.data[s.len - 1]))
 		s.len--;
 	return s.len == (int32_t)strlen(word) && strncasecmp(s.data, word, (size_t)s.len) == 0;
 }

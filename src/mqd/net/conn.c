@@ -382,8 +382,12 @@ on_closed(struct os_stream *s, int why)
 	struct net *n = c->net;
 
 	c->closing = true;
-	if (why != 0 && why != ECANCELED)
-		os_note(n->broker->os, OS_DEBUG, "%s: %s", s->peer, strerror(why));
+	if (why != 0 && why != ECANCELED) {
+		struct err err;
+
+		err_sys(&err, why, "%s", s->peer);
+		os_note(n->broker->os, OS_DEBUG, "%s", err.text);
+	}
 	leave_outs(c);
 	conn_release(c);
 	free(c);
