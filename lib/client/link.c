@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -497,7 +498,7 @@ link_open(struct link *l, const char *address, struct err *err)
 	assert(l->state == LINK_CLOSED);
 	if (strlen(address) >= sizeof(l->address))
 		return err_set(err, ERR_INVALID, "'%s' is no address", address);
-	strcpy(l->address, address);
+	snprintf(l->address, sizeof(l->address), "%s", address);
 	l->stream = (struct os_stream){
 	    .opened = on_opened, .room = on_room, .bytes = on_bytes, .closed = on_closed, .ctx = l};
 	l->timer = (struct os_timer){.fire = on_timer, .ctx = l};
