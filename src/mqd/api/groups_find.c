@@ -42,6 +42,12 @@ find_group(struct exchange *x, struct wire_str key)
 	return p != NULL && p->leader == b->config->node_id ? 0 : ERR_COORDINATOR_NOT_AVAILABLE;
 }
 
+static bool
+is_kind(int8_t type)
+{
+	return type >= KEY_GROUP && type <= KEY_SHARE;
+}
+
 /* Transactions and share groups have no coordinator here. */
 static int
 find(struct exchange *x, int8_t type, struct wire_str key)
@@ -87,7 +93,8 @@ reply_many(struct exchange *x, struct find_coordinator_response *out)
 		c->node_id = code == 0 ? x->broker->config->node_id : -1;
 		c->host = wire_str_of(code == 0 ? l->host : "");
 		c->port = code == 0 ? l->port : -1;
-		c->error_message = wire_str_of(""); /* as in Kafka */
+		/* As in Kafka: only of a kind that it does not know. */
+		c->error_message = wire_str_of(is_kind(r->key_type) ? "" : text_of(code));
 	}
 	dispatch_reply(x, out);
 }

@@ -314,6 +314,7 @@ delete_done(struct groups_call *call, const void *response)
 	struct offset_delete_response *out = dispatch_response(d->x);
 	struct offset_commit_response parts = {0};
 	int16_t code = *(const int16_t *)response;
+	bool apart = d->refused.count == 0;
 
 	if (out == NULL) {
 		groups_no_memory(d->x);
@@ -322,7 +323,7 @@ delete_done(struct groups_call *call, const void *response)
 	out->error_code = code;
 	for (size_t i = 0; code == 0 && i < d->count; i++)
 		put(&d->refused, &d->parts[i], d->items[i].partition, d->items[i].code);
-	if (code == 0 && (assemble(d->x, &d->refused, false, &parts) == -1 ||
+	if (code == 0 && (assemble(d->x, &d->refused, apart, &parts) == -1 ||
 	                     convert(d->x, &parts, out) == -1))
 		groups_no_memory(d->x);
 	else
