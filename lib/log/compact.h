@@ -27,6 +27,8 @@
  *     names are synced in between. Groups go from low offsets to high, so a
  *     tombstone is never gone before what it deletes.
  *  4. At most one batch is in memory, and one record of a compressed one.
+ *  5. All but the renaming is done on a view of its own, made when it begins: the log
+ *     may be appended to, rolled, and cut at its start meanwhile, by another thread.
  *
  * Sources: Kafka's Cleaner, LogCleanerManager, CleanedTransactionMetadata,
  * MemoryRecords.filterTo; KIP-58, KIP-354, KIP-534.
@@ -55,6 +57,8 @@ struct compact_args {
 	void *ctx;
 };
 
+#define COMPACT_ALL INT64_MAX /* bytes of a step: as many as there are */
+
 struct compact_result {
 	int64_t first_dirty_offset; /* for the checkpoint; also after an error or stop */
 	int64_t segments_in, segments_out; /* finished ones below the limit */
@@ -77,6 +81,38 @@ struct compact_result {
 int mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_result *out,
     struct err *err);
 
+/* --- step by step, beside the log's owner -------------------------------------------- */
+
+/*	begin (owner) -> step ... -> swap (owner) -> step ... -> end
+ *
+ * mlog_compact is made of these. The steps and the end make file calls only, on any
+ * thread, one at a time; the log may meanwhile be used by its owner, but not closed. */
+struct compaction;
+
+/* Looks at what the log is now; `out` lives as long. On failure NULL. */
+struct compaction *compaction_begin(struct mlog *log, const struct compact_args *args,
+    struct compact_result *out, struct err *err);
+
+enum compact_step {
+	COMPACT_DONE,
+	COMPACT_MORE, /* the bytes are spent */
+	COMPACT_SWAP, /* a group is ready: compaction_swap is next */
+};
+
+/* Goes on, for about `bytes` read. An enum compact_step, or -1: nothing but the end is
+ * left to do. ERR_NOT_FOUND: segments went meanwhile. */
+int compaction_step(struct compaction *c, int64_t bytes, struct err *err);
+
+/* Puts the group in its place. ERR_AGAIN: what it is to replace is not there any more.
+ * Otherwise as mlog_compact. */
+int compaction_swap(struct compaction *c, struct mlog *log, struct err *err);
+
+/* Gives up what is not done, and frees. False: temporary files are left, which the next
+ * to open the log shall remove (log->tail.replacing). */
+bool compaction_end(struct compaction *c);
+
+/* --- when ------------------------------------------------------------------------------ */
+
 /* What there is to decide upon. */
 struct compact_state {
 	int64_t first_dirty_offset;
@@ -89,6 +125,13 @@ struct compact_state {
 
 /* Fills it from the same arguments as mlog_compact. */
 int mlog_compact_state(struct mlog *log, const struct compact_args *args,
+    struct compact_state *out, struct err *err);
+
+/* The same from the names in the directory of a log, which need not be open and may be
+ * used by its owner; of the log [start_offset, end_offset) is known (INT64_MAX: not).
+ * ERR_NOT_FOUND if files vanish meanwhile. */
+int compact_look(struct os *os, const char *dir, const struct mlog_config *config,
+    const struct compact_args *args, int64_t start_offset, int64_t end_offset,
     struct compact_state *out, struct err *err);
 
 /* Kafka's decision: the dirty ratio is above min.cleanable.dirty.ratio, or

@@ -24,27 +24,29 @@ has_horizon(const struct batch *b)
 static bool
 is_past_horizon(const struct compaction *c, const struct batch *b)
 {
-	return has_horizon(b) && b->base_timestamp <= c->args->now_ms;
+	return has_horizon(b) && b->base_timestamp <= c->args.now_ms;
 }
 
 /* Without its last batch a live producer's next one would seem out of order. */
 static bool
 is_last_of_producer(const struct compaction *c, const struct batch *b)
 {
-	int64_t most = c->args->producer_expire_ms;
-	const struct producer_entry *p;
+	size_t low = 0, high = c->live_count;
+	const struct live_producer *p;
 
-	if (b->producer_id < 0 || !c->log->producers_loaded)
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (c->live[mid].id < b->producer_id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	p = &c->live[low];
+	if (low == c->live_count || p->id != b->producer_id)
 		return false;
-	p = producers_find(&c->log->producers, b->producer_id);
-	if (p == NULL)
-		return false;
-	if (most == 0)
-		most = COMPACT_PRODUCER_EXPIRE_MS;
-	if (most > 0 && p->txn_first_offset == -1 && p->last_timestamp <= c->args->now_ms - most)
-		return false;
-	if (p->batch_count > 0)
-		return batch_last_offset(b) == p->batches[p->batch_count - 1].last_offset;
+	if (p->last_offset >= 0)
+		return batch_last_offset(b) == p->last_offset;
 	return batch_is_control(b) && b->producer_epoch == p->epoch;
 }
 
@@ -201,7 +203,7 @@ write_batch(struct compaction *c, const struct batch *b, const struct verdict *v
 	if (has_horizon(b))
 		horizon = b->base_timestamp;
 	if (set)
-		horizon = c->args->now_ms + c->log->config.delete_retention_ms;
+		horizon = c->args.now_ms + c->log->config.delete_retention_ms;
 	return write_rest(c, b, horizon, err);
 }
 
@@ -235,16 +237,16 @@ copy_batch(struct compaction *c, const struct batch *b, struct err *err)
 }
 
 int
-compact_copy(struct compaction *c, size_t i, struct err *err)
+compact_copy(struct compaction *c, struct err *err)
 {
-	struct segment *s = c->log->segments[i];
+	struct segment *s = c->log->segments[c->at];
 	struct batch b;
-	bool opened;
 	int r;
 
-	if (compact_open(c, i, &opened, err) == -1)
+	if (compact_open(c, err) == -1)
 		return -1;
 	while ((r = scan_next(&c->scan, &b, err)) == 1 && !compact_stopped(c)) {
+		c->budget -= b.size;
 		if (copy_batch(c, &b, err) == -1) {
 			/* Only what is wrong with its bytes concerns this batch. */
 			if (err->code != ERR_IO && err->code != ERR_NO_SPACE)
@@ -252,10 +254,11 @@ compact_copy(struct compaction *c, size_t i, struct err *err)
 			r = -1;
 			break;
 		}
+		if (c->budget <= 0)
+			return out_sync(&c->out, err);
 	}
 	if (r == -1 && err->code != ERR_IO && err->code != ERR_NO_SPACE)
 		segment_err(s, SEGMENT_LOG, err);
-	if (opened)
-		segment_close(s);
-	return r == -1 ? -1 : 0;
+	compact_close(c);
+	return r == -1 ? -1 : 1;
 }

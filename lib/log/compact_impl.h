@@ -90,11 +90,16 @@ struct out_group {
 	struct mlog *log;
 	struct out_segment **segments; /* by base */
 	size_t count;
+	int64_t unsynced; /* bytes written since out_sync */
 };
 
 int out_begin(struct out_group *g, int64_t base, struct err *err);
 int out_batch(struct out_group *g, const struct batch *b, struct err *err);
 int out_aborted(struct out_group *g, const struct aborted_txn *a, struct err *err);
+
+/* Makes durable what was written, if that is much by now: so that the sync at the end
+ * is short, and nobody else's waits for all of it. */
+int out_sync(struct out_group *g, struct err *err);
 
 /* Writes what is buffered and the closing entry, syncs, closes. */
 int out_finish(struct out_group *g, struct err *err);
@@ -107,17 +112,64 @@ void out_release(struct out_group *g); /* closes and frees */
 
 /* --- replacement: compact_swap.c --------------------------------------------------------- */
 
-/* Puts a finished group in the place of segments number `at` to `at + count` - 1. On
- * failure either nothing has changed, or the log has `failed`. */
-int compact_swap(struct mlog *log, struct out_group *g, size_t at, size_t count,
-    struct err *err);
+/* Puts a finished group in the place of segments number `at` to `at + count` - 1 of the
+ * view, in the log and in the view. On failure either nothing has changed (ERR_AGAIN: the
+ * log has not got these segments any more), or the log has `failed`. The old files are
+ * left under their .deleted names. */
+int compact_swap(struct mlog *log, struct mlog *view, struct out_group *g, size_t at,
+    size_t count, struct err *err);
 
-/* --- the two passes: compact_keys.c, compact_copy.c ---------------------------------------- */
+/* Removes the .deleted files of a base. -1: some cannot be, which was noted. */
+int compact_remove_deleted(struct os *os, const char *dir, int64_t base);
+
+/* --- what is compacted: compact.c ------------------------------------------------------------ */
+
+/* Where the dirty part begins, by a checkpoint. */
+int64_t compact_first_dirty(const struct mlog *log, int64_t checkpoint);
+
+/* Base of the first segment that may not be cleaned: the active one, one that
+ * reaches the limit, or a dirty one that is younger than min.compaction.lag.ms. */
+int compact_find_limit(struct mlog *log, const struct compact_args *args, int64_t dirty,
+    int64_t *limit, struct err *err);
+
+/* --- the two passes: compact_run.c, compact_keys.c, compact_copy.c -------------------------- */
+
+/* A producer that is live, as the log knew it. */
+struct live_producer {
+	int64_t id;
+	int64_t last_offset; /* of its last batch; -1: there is none but markers */
+	int16_t epoch;
+};
+
+enum compact_phase {
+	PHASE_BEGIN,
+	PHASE_ROUND,  /* what next? */
+	PHASE_MAP,
+	PHASE_GROUP,  /* the next segments that become one */
+	PHASE_COPY,
+	PHASE_FINISH,
+	PHASE_SWAP,   /* the owner's turn */
+	PHASE_REMOVE, /* what was replaced */
+	PHASE_DONE,
+};
 
 struct compaction {
-	struct mlog *log;
-	const struct compact_args *args;
+	struct mlog view;         /* the log as it was; its segments are our own */
+	struct mlog *log;         /* the view */
+	struct compact_args args;
 	struct compact_result *result;
+	struct live_producer *live; /* by id */
+	size_t live_count;
+	unsigned cuts; /* the log's, then */
+	enum compact_phase phase;
+	int64_t budget; /* bytes that may yet be read in this step */
+	bool expire;    /* a round although nothing is dirty */
+	bool rests;     /* temporary files could not be removed */
+	size_t at;      /* segment in work */
+	bool reading;   /* and it is open for the scan */
+	size_t group, group_count; /* segments of the group in work */
+	int64_t *gone;  /* bases of those that were replaced */
+	size_t gone_count;
 	struct key_map keys;
 	struct txn_walk txns;
 	int64_t start; /* of this round: the first dirty offset */
@@ -135,14 +187,18 @@ struct compaction {
 /* True, and so noted, if the caller wants no more. */
 bool compact_stopped(struct compaction *c);
 
-/* Opens segment number `i` for the scan, at its start. *opened: close it after. */
-int compact_open(struct compaction *c, size_t i, bool *opened, struct err *err);
+/* Opens segment number c->at for the scan, at its start; and ends that. */
+int compact_open(struct compaction *c, struct err *err);
+void compact_close(struct compaction *c);
 
-/* Maps the keys from c->start up to the limit, or till the map is full; sets
- * c->end. 1: all; 0: up to c->end; -1. */
+/* Stands at the segment that holds the round's start. */
+void compact_map_begin(struct compaction *c);
+
+/* Maps the keys from there up to the limit, or till the map is full; sets c->end.
+ * 1; 0: the budget is spent; -1. */
 int compact_map_keys(struct compaction *c, struct err *err);
 
-/* Copies what stays of segment number `i` to c->out. */
-int compact_copy(struct compaction *c, size_t i, struct err *err);
+/* Copies what stays of segment number c->at to c->out. 1; 0: the budget is spent; -1. */
+int compact_copy(struct compaction *c, struct err *err);
 
 #endif

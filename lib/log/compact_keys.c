@@ -28,16 +28,20 @@ map_records(struct compaction *c, const struct batch *b, struct err *err)
 	return r == 0 ? 1 : -1;
 }
 
+enum mapped { MAPPED_SEGMENT, MAPPED_FULL, MAPPED_SPENT };
+
+/* An enum mapped, or -1. */
 static int
-map_segment(struct compaction *c, size_t i, struct err *err)
+map_segment(struct compaction *c, struct err *err)
 {
-	struct segment *s = c->log->segments[i];
+	struct segment *s = c->log->segments[c->at];
 	const struct aborted_txn *keep;
 	struct batch b;
 	bool discard;
 	int r;
 
 	while ((r = scan_next(&c->scan, &b, err)) == 1 && !compact_stopped(c)) {
+		c->budget -= b.size;
 		if (batch_next_offset(&b) <= c->start)
 			continue;
 		if (txn_walk_batch(&c->txns, &b, &discard, &keep, err) == -1)
@@ -47,11 +51,13 @@ map_segment(struct compaction *c, size_t i, struct err *err)
 			if (r == -1)
 				return corrupt(s, &b, err);
 			if (r == 0)
-				return 0;
+				return MAPPED_FULL;
 		}
 		c->end = batch_next_offset(&b);
+		if (c->budget <= 0)
+			return MAPPED_SPENT;
 	}
-	return r == -1 ? segment_err(s, SEGMENT_LOG, err) : 1;
+	return r == -1 ? segment_err(s, SEGMENT_LOG, err) : MAPPED_SEGMENT;
 }
 
 /* Stands at the batch that holds the start, by the index if it says so. */
@@ -73,26 +79,35 @@ skip_to_start(struct compaction *c, struct segment *s)
 		scan_move(&c->scan, 0);
 }
 
-int
-compact_map_keys(struct compaction *c, struct err *err)
+void
+compact_map_begin(struct compaction *c)
 {
-	int r = 1;
-
 	key_map_clear(&c->keys);
 	txn_walk_begin(&c->txns, c->start);
 	c->end = c->start;
-	for (size_t i = mlog_segment_of(c->log, c->start); r == 1 && !c->result->stopped &&
-	     i < c->log->segment_count && c->log->segments[i]->base < c->limit; i++) {
-		bool opened;
+	c->at = mlog_segment_of(c->log, c->start);
+}
 
-		if (compact_open(c, i, &opened, err) == -1)
+int
+compact_map_keys(struct compaction *c, struct err *err)
+{
+	int r = MAPPED_SEGMENT;
+
+	while (r == MAPPED_SEGMENT && !c->result->stopped && c->at < c->log->segment_count &&
+	    c->log->segments[c->at]->base < c->limit) {
+		bool fresh = !c->reading;
+
+		if (compact_open(c, err) == -1)
 			return -1;
-		skip_to_start(c, c->log->segments[i]);
-		r = map_segment(c, i, err);
-		if (opened)
-			segment_close(c->log->segments[i]);
+		if (fresh)
+			skip_to_start(c, c->log->segments[c->at]);
+		r = map_segment(c, err);
+		if (r == MAPPED_SPENT)
+			return 0;
+		compact_close(c);
+		c->at++;
 	}
-	if (r == 1)
+	if (r == MAPPED_SEGMENT)
 		c->end = c->limit;
-	return r;
+	return r == -1 ? -1 : 1;
 }

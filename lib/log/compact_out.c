@@ -7,6 +7,7 @@
 
 #define OUT_BUFFER (1 << 20) /* bytes of a .log that are written at once */
 #define OUT_BUFFER_INDEX (16 << 10)
+#define OUT_UNSYNCED (4 << 20) /* bytes that out_sync thinks much */
 
 static void
 name_of(const struct out_group *g, const struct out_segment *s, size_t kind, char path[LOG_PATH_MAX])
@@ -42,6 +43,7 @@ flush(struct out_group *g, struct out_segment *s, size_t kind, struct err *err)
 		return err_sys(err, why, "%s: write at byte %lld", path, (long long)f->size);
 	}
 	f->size += (int64_t)f->buf.len;
+	g->unsynced += (int64_t)f->buf.len;
 	buf_clear(&f->buf);
 	return 0;
 }
@@ -144,6 +146,21 @@ out_aborted(struct out_group *g, const struct aborted_txn *a, struct err *err)
 		return -1;
 	aborted_encode(a, bytes);
 	return put(g, s, SEGMENT_TXN, bytes, sizeof(bytes), err);
+}
+
+int
+out_sync(struct out_group *g, struct err *err)
+{
+	struct out_segment *s = last(g);
+	char path[LOG_PATH_MAX];
+
+	if (g->unsynced < OUT_UNSYNCED)
+		return 0;
+	g->unsynced = 0;
+	if (os_sync(g->log->os, s->files[SEGMENT_LOG].fd) == 0)
+		return 0;
+	name_of(g, s, SEGMENT_LOG, path);
+	return err_sys(err, errno, "%s: sync", path);
 }
 
 static int

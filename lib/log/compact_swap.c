@@ -5,7 +5,7 @@
  *	.cleaned -> .swap     from the highest base down; synced   the new count
  *	old -> .deleted       from the lowest base up; synced
  *	.swap -> plain        logs from the lowest base up, each synced; then indexes, synced
- *	.deleted removed
+ *	.deleted removed, by and by
  *
  * Old ones go from the lowest base up because the new segment bears that base:
  * a reader that misses the old one finds the new one as .swap. Kafka syncs once,
@@ -19,8 +19,10 @@
 
 struct swap {
 	struct mlog *log;
+	struct mlog *view;
 	struct out_group *g;
-	size_t at, count; /* of the old segments */
+	size_t at, view_at; /* the first of the old segments, in either */
+	size_t count;
 };
 
 static int
@@ -106,91 +108,124 @@ settle(struct swap *w, size_t from_kind, size_t to_kind, struct err *err)
 	return from_kind == SEGMENT_LOG ? 0 : sync_names(w, err);
 }
 
-/* What cannot be removed now goes when the log is opened next. */
-static void
-remove_deleted(struct swap *w)
+int
+compact_remove_deleted(struct os *os, const char *dir, int64_t base)
 {
 	char path[LOG_PATH_MAX];
 	struct err err;
+	int ret = 0;
 
-	for (size_t i = 0; i < w->count; i++) {
-		for (size_t k = 0; k <= SEGMENT_SNAPSHOT; k++) {
-			struct segment_name n = {w->log->segments[w->at + i]->base,
-			    (enum segment_kind)k, SEGMENT_DELETED};
-			segment_name_path(path, w->log->dir, &n);
-			if (os_remove(w->log->os, path) == 0 || errno == ENOENT)
-				continue;
-			err_sys(&err, errno, "%s: remove", path);
-			os_note(w->log->os, OS_WARN, "%s", err.text);
-			w->log->tail.replacing = true;
-		}
+	for (size_t k = 0; k <= SEGMENT_SNAPSHOT; k++) {
+		struct segment_name n = {base, (enum segment_kind)k, SEGMENT_DELETED};
+
+		segment_name_path(path, dir, &n);
+		if (os_remove(os, path) == 0 || errno == ENOENT)
+			continue;
+		err_sys(&err, errno, "%s: remove", path);
+		os_note(os, OS_WARN, "%s", err.text);
+		ret = -1;
 	}
+	return ret;
+}
+
+/* --- in memory ----------------------------------------------------------------------- */
+
+/* Where the old segments are in the log; false: not there any more, or not one after
+ * another. */
+static bool
+find_old(struct swap *w)
+{
+	struct segment **old = &w->view->segments[w->view_at];
+
+	w->at = mlog_segment_of(w->log, old[0]->base);
+	for (size_t i = 0; i <= w->count; i++) {
+		if (w->at + i >= w->log->segment_count ||
+		    w->log->segments[w->at + i]->base != old[i]->base)
+			return false;
+	}
+	return true;
 }
 
 /* Puts the new segments, which lie behind all others, in the old ones' place. */
 static void
-splice(struct swap *w)
+splice(struct swap *w, struct mlog *log, size_t at)
 {
-	struct mlog *log = w->log;
 	size_t old_count = log->segment_count - w->g->count;
 
 	for (size_t i = 0; i < w->g->count; i++) {
 		struct segment *s = log->segments[old_count + i];
 
-		memmove(&log->segments[w->at + w->count + i + 1],
-		    &log->segments[w->at + w->count + i],
-		    (old_count - w->at - w->count) * sizeof(struct segment *));
-		log->segments[w->at + w->count + i] = s;
+		memmove(&log->segments[at + w->count + i + 1], &log->segments[at + w->count + i],
+		    (old_count - at - w->count) * sizeof(struct segment *));
+		log->segments[at + w->count + i] = s;
 	}
 	for (size_t i = 0; i < w->count; i++)
-		mlog_drop_segment(log, w->at);
+		mlog_drop_segment(log, at);
 }
 
-/* Makes room in memory before anything is renamed. */
-static int
-push_new(struct swap *w, struct err *err)
+static void
+drop_last(struct mlog *log, size_t count)
 {
-	struct mlog *log = w->log;
-	size_t had = log->segment_count;
+	while (count-- > 0)
+		mlog_drop_segment(log, log->segment_count - 1);
+}
 
+static int
+push_new(struct swap *w, struct mlog *log, struct err *err)
+{
 	for (size_t i = 0; i < w->g->count; i++) {
 		if (mlog_push_segment(log, w->g->segments[i]->base, err) == -1) {
-			while (log->segment_count > had)
-				mlog_drop_segment(log, log->segment_count - 1);
+			drop_last(log, i);
 			return -1;
 		}
-		log->segments[had + i]->size = w->g->segments[i]->tail.size;
+		mlog_active(log)->size = w->g->segments[i]->tail.size;
 	}
 	return 0;
 }
 
-static void
-drop_new(struct swap *w)
+/* Makes room in memory before anything is renamed. */
+static int
+push_both(struct swap *w, struct err *err)
 {
-	for (size_t i = 0; i < w->g->count; i++)
-		mlog_drop_segment(w->log, w->log->segment_count - 1);
+	if (push_new(w, w->log, err) == -1)
+		return -1;
+	if (push_new(w, w->view, err) == 0)
+		return 0;
+	drop_last(w->log, w->g->count);
+	return -1;
+}
+
+static void
+drop_both(struct swap *w)
+{
+	drop_last(w->log, w->g->count);
+	drop_last(w->view, w->g->count);
 }
 
 int
-compact_swap(struct mlog *log, struct out_group *g, size_t at, size_t count, struct err *err)
+compact_swap(struct mlog *log, struct mlog *view, struct out_group *g, size_t at, size_t count,
+    struct err *err)
 {
-	struct swap w = {log, g, at, count};
+	struct swap w = {.log = log, .view = view, .g = g, .view_at = at, .count = count};
 	struct err ignored;
 
-	if (push_new(&w, err) == -1)
+	if (!find_old(&w))
+		return err_set(err, ERR_AGAIN, "%s: segments went while they were compacted",
+		    segment_dir_name(log->dir));
+	if (push_both(&w, err) == -1)
 		return -1;
 	if (commit(&w, err) == -1) {
-		drop_new(&w);
+		drop_both(&w);
 		/* What is left would replace segments when the log is opened next. */
 		return out_abandon(g, &ignored) == -1 || os_sync_dir(log->os, log->dir) == -1 ?
 		    mlog_fail(log) : -1;
 	}
 	if (retire(&w, err) == -1 || settle(&w, SEGMENT_LOG, SEGMENT_LOG, err) == -1 ||
 	    settle(&w, SEGMENT_INDEX, SEGMENT_TXN, err) == -1) {
-		drop_new(&w);
+		drop_both(&w);
 		return mlog_fail(log);
 	}
-	remove_deleted(&w);
-	splice(&w);
+	splice(&w, log, w.at);
+	splice(&w, view, w.view_at);
 	return 0;
 }

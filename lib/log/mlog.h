@@ -90,6 +90,7 @@ struct mlog {
 	struct producers producers; /* valid if producers_loaded */
 	bool producers_loaded;
 	bool partial; /* older segments are there that are not in `segments` (invariant 5) */
+	unsigned cuts; /* how often its end was cut: what was planned upon it before is void */
 	bool failed;
 };
 
@@ -200,6 +201,18 @@ struct mlog_retained {
  * and nothing goes by its age. */
 int mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_retained *out,
     struct err *err);
+
+/* What retention goes by. */
+struct mlog_oldest {
+	int64_t segments, bytes; /* all there are */
+	int64_t first_bytes;     /* of the oldest one */
+	int64_t newest_ms;       /* its largest timestamp; -1: it holds nothing */
+	int64_t next_base;       /* of the one behind it; -1 none */
+};
+
+/* Looks at the names and sizes in the directory of a log, which need not be open and may
+ * be used by its owner. ERR_NOT_FOUND, ERR_AGAIN if files vanish meanwhile. */
+int mlog_look_oldest(struct os *os, const char *dir, struct mlog_oldest *out, struct err *err);
 
 /* Loads producer state (newest snapshot, then headers up to the end). */
 int mlog_load_producers(struct mlog *log, struct err *err);

@@ -135,7 +135,7 @@ mlog_roll_at(struct mlog *log, int64_t base, struct err *err)
 	struct segment *old = mlog_active(log);
 	int64_t synced = log->tail.synced_offset, newest = log->tail.max_timestamp;
 	struct err ignored;
-	bool producers;
+	bool producers, replacing = log->tail.replacing;
 
 	if (base == log->tail.segment_base)
 		return 0;
@@ -156,6 +156,7 @@ mlog_roll_at(struct mlog *log, int64_t base, struct err *err)
 	segment_begin_tail(&log->tail, base);
 	log->tail.synced_offset = synced;
 	log->tail.producers = producers;
+	log->tail.replacing = replacing;
 	/* Without the older ones its lines would say too little of them. */
 	if (mlog_whole(log, &ignored) == 0)
 		times_add(log, newest);

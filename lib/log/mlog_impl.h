@@ -56,6 +56,14 @@ void mlog_note_synced(struct mlog *log, int64_t end_offset);
  * one. */
 int mlog_refresh(struct mlog *log, struct err *err);
 
+/* A log that is nothing but the names of its segments, for whoever looks at them beside
+ * the log's owner: mlog_release lets go of it. On failure, too. */
+int mlog_names_init(struct mlog *names, struct os *os, const char *dir,
+    const struct mlog_config *config, struct err *err);
+
+/* Takes in those that are in the directory; start_offset is the first. */
+int mlog_names_read(struct mlog *names, struct err *err);
+
 /* Makes durable which names there are. */
 int mlog_sync_names(struct mlog *log, struct err *err);
 

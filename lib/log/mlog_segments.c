@@ -225,3 +225,31 @@ mlog_whole(struct mlog *log, struct err *err)
 {
 	return log->partial ? mlog_refresh(log, err) : 0;
 }
+
+/* --- names alone ------------------------------------------------------------------- */
+
+int
+mlog_names_init(struct mlog *names, struct os *os, const char *dir,
+    const struct mlog_config *config, struct err *err)
+{
+	*names = (struct mlog){.os = os, .config = *config, .dir = strdup(dir)};
+	epochs_init(&names->epochs);
+	producers_init(&names->producers);
+	return names->dir == NULL ? err_nomem(err) : 0;
+}
+
+int
+mlog_names_read(struct mlog *names, struct err *err)
+{
+	struct segment_names list = {0};
+	int r = segment_names_read_some(&list, names->os, names->dir, 1u << SEGMENT_LOG, err);
+
+	for (size_t i = 0; r == 0 && i < list.count; i++) {
+		if (list.names[i].state == SEGMENT_PLAIN)
+			r = mlog_push_segment(names, list.names[i].base, err);
+	}
+	segment_names_release(&list);
+	if (r == 0 && names->segment_count > 0)
+		names->start_offset = names->segments[0]->base;
+	return r;
+}

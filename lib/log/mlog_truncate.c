@@ -70,6 +70,7 @@ truncate_at(struct mlog *log, int64_t offset, struct err *err)
 	struct mlog_tail t;
 	struct segment *s;
 
+	log->cuts++;
 	if (times_cut(log->os, log->dir, offset, err) == -1)
 		return -1;
 	while (log->segment_count > at + 1) {
@@ -118,6 +119,7 @@ mlog_truncate(struct mlog *log, int64_t offset, struct err *err)
 static int
 restart_at(struct mlog *log, int64_t offset, struct err *err)
 {
+	log->cuts++;
 	if (times_cut(log->os, log->dir, -1, err) == -1)
 		return -1;
 	/* From the end, so that a kill in between leaves a log without holes. */

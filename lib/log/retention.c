@@ -176,3 +176,40 @@ mlog_set_start(struct mlog *log, int64_t offset, struct err *err)
 		return -1;
 	return settle(log, err) == -1 ? mlog_fail(log) : 0;
 }
+
+/* --- from outside ------------------------------------------------------------------ */
+
+static int
+look(struct mlog *names, struct mlog_oldest *out, struct err *err)
+{
+	for (size_t i = 0; i < names->segment_count; i++) {
+		if (segment_stat(names->segments[i], err) == -1)
+			return -1;
+		out->bytes += names->segments[i]->size;
+	}
+	out->segments = (int64_t)names->segment_count;
+	if (out->segments == 0)
+		return 0;
+	out->first_bytes = names->segments[0]->size;
+	if (out->segments > 1)
+		out->next_base = names->segments[1]->base;
+	if (out->segments == 1 && out->first_bytes == 0)
+		return 0;
+	return mlog_newest_time(names, 0, &out->newest_ms, err);
+}
+
+int
+mlog_look_oldest(struct os *os, const char *dir, struct mlog_oldest *out, struct err *err)
+{
+	struct mlog names;
+	struct mlog_config none = {0};
+	int r = mlog_names_init(&names, os, dir, &none, err);
+
+	*out = (struct mlog_oldest){.newest_ms = -1, .next_base = -1};
+	if (r == 0)
+		r = mlog_names_read(&names, err);
+	if (r == 0)
+		r = look(&names, out, err);
+	mlog_release(&names);
+	return r;
+}
