@@ -1,10 +1,12 @@
 /* One node, put together. */
 #include "mqd/broker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mqd/api/fetch_sessions.h"
+#include "base/text.h"
 #include "mqd/cluster/cluster.h"
 #include "mqd/config.h"
 #include "mqd/groups/home.h"
@@ -71,21 +73,43 @@ metadata_failed(void *ctx, const struct err *err)
 {
 	struct broker *b = ctx;
 
+	b->failed = true;
 	os_note(b->os, OS_ERROR, "%s: no change is made any more: %s", b->config->dir, err->text);
 }
 
 /* --- start -------------------------------------------------------------------------- */
 
+/* What the registration says: where nothing is advertised, the first address listened
+ * on. Clients are told that of the listener that they came by. */
+static void
+registered_address(const struct broker_config *c, char host[OS_ADDRESS_MAX], int32_t *port)
+{
+	const char *address = c->listener_count > 0 ? c->listeners[0] : "localhost:0";
+	const char *colon = strrchr(address, ':');
+	int64_t number;
+
+	snprintf(host, OS_ADDRESS_MAX, "%s",
+	    c->advertised_host != NULL ? c->advertised_host : address);
+	*port = c->advertised_port;
+	if (c->advertised_host == NULL && strncmp(address, "unix:", 5) != 0 && colon != NULL &&
+	    text_int(colon + 1, 0, UINT16_MAX, &number) == 0) {
+		host[colon - address] = '\0';
+		*port = (int32_t)number;
+	}
+}
+
 static int
 start_cluster(struct broker *b, struct err *err)
 {
 	const struct broker_config *config = b->config;
+	char host[OS_ADDRESS_MAX];
 	struct cluster_options o = {.dir = config->dir, .node_id = config->node_id,
-	    .host = config->advertised_host, .port = config->advertised_port, .rack = config->rack,
+	    .host = host, .rack = config->rack,
 	    .num_partitions = config->num_partitions, .topic_defaults = &config->topic_defaults,
 	    .snapshot_bytes = config->metadata_snapshot_bytes, .lock_wait_ms = START_WAIT_MS,
 	    .changed = metadata_changed, .failed = metadata_failed, .ctx = b};
 
+	registered_address(config, host, &o.port);
 	b->cluster = cluster_new(b->os, &o, err);
 	return b->cluster == NULL ? -1 : 0;
 }

@@ -373,6 +373,7 @@ fence_others(struct cluster *c, struct cluster_records *r, struct err *err)
 static int
 write_broker(struct cluster *c, struct cluster_records *r, struct err *err)
 {
+	r->now_ms = os_wall_ms(c->os);
 	c->broker_epoch = c->image.end_offset;
 	if (add_registration(c, r, err) == -1 ||
 	    add_fencing(r, c->options.node_id, c->broker_epoch, -1, err) == -1 ||
@@ -456,7 +457,6 @@ lead(struct cluster *c, struct err *err)
 {
 	struct cluster_records *r = &c->records;
 
-	r->now_ms = os_wall_ms(c->os);
 	if (begin_epoch(c, err) == -1 || write_leader(c, &r->bb, err) == -1 ||
 	    write_abort(c, &r->bb, err) == -1 || write_features(c, &r->bb, err) == -1 ||
 	    write_broker(c, r, err) == -1)
