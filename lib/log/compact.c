@@ -61,9 +61,9 @@ first_time(struct mlog *log, size_t i, int64_t *ms, struct err *err)
 	return r == -1 ? segment_err(s, SEGMENT_LOG, err) : 0;
 }
 
-static int
-state_of(struct mlog *log, const struct compact_args *args, struct compact_state *out,
-    struct err *err)
+int
+compact_state_of(struct mlog *log, const struct compact_args *args,
+    struct compact_state *out, struct err *err)
 {
 	int64_t dirty, ms;
 
@@ -95,7 +95,7 @@ mlog_compact_state(struct mlog *log, const struct compact_args *args,
     struct compact_state *out, struct err *err)
 {
 	*out = (struct compact_state){.earliest_dirty_ms = -1};
-	return mlog_refresh(log, err) == -1 ? -1 : state_of(log, args, out, err);
+	return mlog_refresh(log, err) == -1 ? -1 : compact_state_of(log, args, out, err);
 }
 
 /* --- by names alone ------------------------------------------------------------------------ */
@@ -115,7 +115,7 @@ compact_look(struct os *os, const char *dir, const struct mlog_config *config,
 		if (start_offset > view.start_offset)
 			view.start_offset = start_offset;
 		view.tail.end_offset = end_offset;
-		r = state_of(&view, args, out, err);
+		r = compact_state_of(&view, args, out, err);
 	}
 	mlog_release(&view);
 	return r;

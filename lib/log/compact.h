@@ -81,36 +81,6 @@ struct compact_result {
 int mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_result *out,
     struct err *err);
 
-/* --- step by step, beside the log's owner -------------------------------------------- */
-
-/*	begin (owner) -> step ... -> swap (owner) -> step ... -> end
- *
- * mlog_compact is made of these. The steps and the end make file calls only, on any
- * thread, one at a time; the log may meanwhile be used by its owner, but not closed. */
-struct compaction;
-
-/* Looks at what the log is now; `out` lives as long. On failure NULL. */
-struct compaction *compaction_begin(struct mlog *log, const struct compact_args *args,
-    struct compact_result *out, struct err *err);
-
-enum compact_step {
-	COMPACT_DONE,
-	COMPACT_MORE, /* the bytes are spent */
-	COMPACT_SWAP, /* a group is ready: compaction_swap is next */
-};
-
-/* Goes on, for about `bytes` read. An enum compact_step, or -1: nothing but the end is
- * left to do. ERR_NOT_FOUND: segments went meanwhile. */
-int compaction_step(struct compaction *c, int64_t bytes, struct err *err);
-
-/* Puts the group in its place. ERR_AGAIN: what it is to replace is not there any more.
- * Otherwise as mlog_compact. */
-int compaction_swap(struct compaction *c, struct mlog *log, struct err *err);
-
-/* Gives up what is not done, and frees. False: temporary files are left, which the next
- * to open the log shall remove (log->tail.replacing). */
-bool compaction_end(struct compaction *c);
-
 /* --- when ------------------------------------------------------------------------------ */
 
 /* What there is to decide upon. */
@@ -138,5 +108,38 @@ int compact_look(struct os *os, const char *dir, const struct mlog_config *confi
  * something cleanable is dirty and max.compaction.lag.ms has passed. */
 bool compact_is_due(const struct mlog_config *config, const struct compact_state *state,
     int64_t now_ms);
+
+/* --- step by step, beside the log's owner -------------------------------------------- */
+
+/*	begin (owner) -> step ... -> swap (owner) -> step ... -> end
+ *
+ * mlog_compact is made of these. The steps and the end make file calls only, on any
+ * thread, one at a time; the log may meanwhile be used by its owner, but not closed. */
+struct compaction;
+
+/* Looks at what the log is now; `out` lives as long. On failure NULL. */
+struct compaction *compaction_begin(struct mlog *log, const struct compact_args *args,
+    struct compact_result *out, struct err *err);
+
+enum compact_step {
+	COMPACT_DONE,
+	COMPACT_MORE, /* the bytes are spent */
+	COMPACT_SWAP, /* a group is ready: compaction_swap is next */
+};
+
+/* Goes on, for about `bytes` read. An enum compact_step, or -1: nothing but the end is
+ * left to do. ERR_NOT_FOUND: segments went meanwhile. */
+int compaction_step(struct compaction *c, int64_t bytes, struct err *err);
+
+/* What there was when it began, for a look whether it is due; before the first step. */
+int compaction_state(struct compaction *c, struct compact_state *out, struct err *err);
+
+/* Puts the group in its place. ERR_AGAIN: what it is to replace is not there any more.
+ * Otherwise as mlog_compact. */
+int compaction_swap(struct compaction *c, struct mlog *log, struct err *err);
+
+/* Gives up what is not done, and frees. False: temporary files are left, which the next
+ * to open the log shall remove (log->tail.replacing). */
+bool compaction_end(struct compaction *c);
 
 #endif

@@ -132,6 +132,10 @@ int64_t compact_first_dirty(const struct mlog *log, int64_t checkpoint);
 int compact_find_limit(struct mlog *log, const struct compact_args *args, int64_t dirty,
     int64_t *limit, struct err *err);
 
+/* What there is to decide upon, of a log or a view of one. */
+int compact_state_of(struct mlog *log, const struct compact_args *args,
+    struct compact_state *out, struct err *err);
+
 /* --- the two passes: compact_run.c, compact_keys.c, compact_copy.c -------------------------- */
 
 /* A producer that is live, as the log knew it. */

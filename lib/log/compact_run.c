@@ -464,6 +464,12 @@ compaction_begin(struct mlog *log, const struct compact_args *args, struct compa
 	return NULL;
 }
 
+int
+compaction_state(struct compaction *c, struct compact_state *out, struct err *err)
+{
+	return compact_state_of(c->log, &c->args, out, err);
+}
+
 bool
 compaction_end(struct compaction *c)
 {

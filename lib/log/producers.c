@@ -229,13 +229,15 @@ producers_first_unstable(const struct producers *p)
 }
 
 void
-producers_expire(struct producers *p, int64_t before_ms)
+producers_expire(struct producers *p, int64_t before_ms, int64_t below_offset)
 {
 	uint8_t key[8];
 
 	for (struct map_entry *e = NULL; (e = map_next(&p->by_id, e)) != NULL;) {
 		struct producer_entry *one = e->value;
-		if (one->txn_first_offset != -1 || one->last_timestamp >= before_ms)
+		if (one->txn_first_offset != -1 || one->last_timestamp >= before_ms ||
+		    (one->batch_count > 0 &&
+		        one->batches[one->batch_count - 1].last_offset >= below_offset))
 			continue;
 		key_of(one->id, key);
 		free(map_del(&p->by_id, key, sizeof(key)));

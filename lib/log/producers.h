@@ -72,8 +72,10 @@ int producers_check(const struct producers *p, const struct batch *b, bool seque
 /* First offset of the oldest open transaction, or -1. */
 int64_t producers_first_unstable(const struct producers *p);
 
-/* Drops producers without an open transaction, unused since before `before_ms`. */
-void producers_expire(struct producers *p, int64_t before_ms);
+/* Drops producers without an open transaction whose newest batch is older than
+ * `before_ms`, by its own timestamps, and lies below `below_offset`: one that sends old
+ * records now is not idle. */
+void producers_expire(struct producers *p, int64_t before_ms, int64_t below_offset);
 
 /* Snapshot content and back (version 1, checksummed). */
 int producers_encode(const struct producers *p, struct buf *out, struct err *err);

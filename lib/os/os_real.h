@@ -15,7 +15,7 @@
 struct err;
 
 /* Threads for jobs: worker numbers are taken modulo this. One more syncs. */
-#define OS_REAL_WORKERS 5
+#define OS_REAL_WORKERS 6
 
 /* A new os, or NULL with err (ERR_NOMEM). Free it with os_free, on the loop's
  * thread: queued jobs and syncs are run to their end, their completions are

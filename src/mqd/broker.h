@@ -35,8 +35,9 @@ enum broker_worker {
 	WORKER_WRITE, /* owns all logs: appends, rolls, cuts, deletes; short jobs, in order */
 	WORKER_READ,  /* cold reads, lookups */
 	WORKER_CHECK, /* opens compressed batches that were produced */
-	WORKER_KEEP,  /* what may take long: compaction, recovery, loading groups */
+	WORKER_KEEP,  /* what may take long: recovery, loading groups; checkpoint files */
 	WORKER_METADATA, /* owns the metadata log: a change is one append and its sync */
+	WORKER_CLEAN, /* compaction's copying */
 };
 
 /* Counted since the start, for monitors. */

@@ -110,7 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_identity(&m, &p);
 	replay(&p, batches, log.len);
 	check_identity(&m, &p);
-	producers_expire(&p, 1700000000000);
+	producers_expire(&p, 1700000000000, INT64_MAX);
 	check_identity(&m, &p);
 	producers_release(&p);
 	machine_release(&m);

@@ -178,7 +178,7 @@ struct make {
 	int records;
 	size_t value; /* bytes of each value */
 	int64_t timestamp;
-	bool key;
+	const char *key;
 	enum codec codec;
 	int64_t producer; /* 0: none */
 	int16_t epoch;
@@ -200,7 +200,8 @@ make_batch(struct plog_append *a, struct make m)
 	batch_builder_init(&bb, m.codec, CODEC_LEVEL_DEFAULT);
 	for (int i = 0; i < (m.records > 0 ? m.records : 1); i++) {
 		struct record rec = {.timestamp = m.timestamp != 0 ? m.timestamp : T0 + i,
-		    .key = m.key ? (const uint8_t *)"k" : NULL, .key_size = m.key ? 1 : -1,
+		    .key = (const uint8_t *)m.key,
+		    .key_size = m.key != NULL ? (int32_t)strlen(m.key) : -1,
 		    .value = value, .value_size = (int32_t)m.value};
 		batch_builder_add(&bb, &rec, &err);
 	}

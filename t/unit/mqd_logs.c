@@ -126,13 +126,13 @@ test_refused(void)
 	is_int(append_one(&n, l, (struct make){.value = 1}, &a), ERR_INVALID_RECORD,
 	    "a compacted topic wants keys");
 	is_int(a.bad_record, 0, "and the first record has none");
-	is_int(append_one(&n, l, (struct make){.value = 1, .key = true, .timestamp = T0 - 5000}, &a),
+	is_int(append_one(&n, l, (struct make){.value = 1, .key = "k", .timestamp = T0 - 5000}, &a),
 	    ERR_INVALID_TIMESTAMP, "message.timestamp.before.max.ms");
 	is_int(l->end_offset, 0, "nothing was written");
-	is_int(append_one(&n, l, (struct make){.value = 1, .key = true}, &a), 0, "the rest is taken");
+	is_int(append_one(&n, l, (struct make){.value = 1, .key = "k"}, &a), 0, "the rest is taken");
 	n.settings.log.append_time = true;
 	plog_set(l, &n.settings);
-	is_int(append_one(&n, l, (struct make){.value = 1, .key = true, .timestamp = 5}, &a), 0,
+	is_int(append_one(&n, l, (struct make){.value = 1, .key = "k", .timestamp = 5}, &a), 0,
 	    "with log append time any timestamp is");
 	ok(a.append_time >= T0, "and gets the log's");
 	node_end(&n);

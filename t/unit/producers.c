@@ -142,7 +142,9 @@ test_replay(void)
 	ok(!has, "nor does an abort of nothing");
 	is_int(producers_find(&p, 9)->coordinator_epoch, 3, "but its coordinator epoch is noted");
 	replay(&p, data(8, 0, true), 23, &a, &has);
-	producers_expire(&p, T0 + 1);
+	producers_expire(&p, T0 + 1, 0);
+	ok(producers_find(&p, 7) != NULL, "who has appended lately is not idle");
+	producers_expire(&p, T0 + 1, INT64_MAX);
 	ok(producers_find(&p, 7) == NULL && producers_find(&p, 8) != NULL,
 	    "old ones are dropped, not one with an open transaction");
 	producers_release(&p);

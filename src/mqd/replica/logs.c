@@ -165,6 +165,8 @@ logs_fail(struct logs *s, const struct err *err)
 	TAILQ_FOREACH (i, &s->all, in_all)
 		i->plog->failed = true;
 	TAILQ_FOREACH (i, &s->all, in_all)
+		compact_ask_stop(i);
+	TAILQ_FOREACH (i, &s->all, in_all)
 		if (i->state != PLOG_GONE)
 			plog_fail_queue(i, &s->why);
 	/* No handle vanishes meanwhile: they are freed by a timer. */
@@ -232,7 +234,7 @@ static bool
 is_busy(const struct plog_impl *i)
 {
 	return i->queue.head != NULL || i->readers.head != NULL || i->with_writer > 0 ||
-	    i->reading > 0 || i->trimming > 0;
+	    i->reading > 0 || i->trimming > 0 || i->compacting;
 }
 
 void
@@ -461,6 +463,8 @@ logs_free(struct logs *s)
 	os_timer_stop(s->os, &s->soon_timer);
 	os_timer_stop(s->os, &s->tick);
 	TAILQ_FOREACH_SAFE (i, &s->all, in_all, next) {
+		if (i->compaction != NULL)
+			(void)compaction_end(i->compaction);
 		if (i->log.dir != NULL)
 			mlog_release(&i->log);
 		plog_drop(i);

@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "log/batch.h"
+#include "log/compact.h"
 #include "log/mlog.h"
 #include "log/producers.h"
 #include "os/os.h"
@@ -276,6 +277,28 @@ struct plog_retain {
 	struct plog_job job;       /* logs' own */
 };
 void plog_retain(struct plog *l, struct plog_retain *r);
+
+/* Compacts what lies below limit_offset (the end of what is stable), if it is due or
+ * `always`; beside appends. One at a time for a log; of several each takes its memory.
+ * A stop, a deletion or a failure ends it early: what was replaced stays so. */
+struct plog_compact {
+	int64_t limit_offset;
+	size_t memory_bytes; /* log.cleaner.dedupe.buffer.size */
+	bool always;
+	bool expire; /* also when nothing is dirty: tombstones and markers go that may */
+	void (*done)(struct plog_compact *c);
+	void *ctx;
+	struct err err; /* code 0: done well */
+	bool ran;       /* out: it was due */
+	struct compact_result result;
+	/* logs' own */
+	struct plog_job job;
+	struct os_job os_job;
+	struct mlog_config config;
+	int64_t now_ms, first_dirty_offset;
+	bool swap, swapped, rests, over;
+};
+void plog_compact(struct plog *l, struct plog_compact *c);
 
 /* --- removing --------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
  *	logs_read.c      reads and lookups
  *	logs_keep.c      checkpoint files, hints, the clean stop
  *	logs_clean.c     what takes away from a log: trim, retention
+ *	logs_compact.c   compaction, beside appends
  *	logs_sweep.c     directories that are left over
  *	logs_settings.c  what the metadata says
  *
@@ -27,6 +28,7 @@
 #define MQD_REPLICA_LOGS_IMPL_H
 
 #include <bsd/sys/queue.h>
+#include <stdatomic.h>
 
 #include "log/checkpoint.h"
 #include "mqd/broker.h"
@@ -38,6 +40,7 @@
 #define LOGS_FDS_PER_LOG 10  /* that one log may bring: 3 finished segments, the active one */
 #define LOGS_RING 128        /* newest batches of a log whose place is known */
 #define LOGS_RETRY_MS 100    /* after a lack of descriptors */
+#define LOGS_EXPIRE_MS 600000 /* between two looks for idle producers */
 #define LOGS_READERS 32      /* readers kept open for whoever catches up */
 #define LOGS_READER_IDLE_MS 30000
 
@@ -140,6 +143,9 @@ struct plog_impl {
 	bool ticking;        /* tick_item is queued or with the writer */
 	int64_t ticked_end;  /* end when it last was */
 	unsigned trimming;   /* trims that wait or run */
+	struct compaction *compaction; /* with whoever has its turn */
+	bool compacting;     /* until it ends the log stays open */
+	atomic_bool compact_stop; /* it is to end soon; WORKER_CLEAN asks */
 	struct ring *ring;
 	struct hot *hot;
 	struct os_job gone_job;
@@ -150,6 +156,8 @@ struct plog_impl {
 	bool dirty; /* in the turn's list of logs that have something to sync */
 	bool forced; /* sync it, due or not */
 	bool abort_seen;
+	int64_t expired_ms;   /* monotonic: when idle producers were last looked for */
+	int64_t expire_below; /* the end then */
 	struct tail_clock clock;
 	int64_t unstable; /* first open transaction */
 	int64_t dirty_ms; /* since when, monotonic */
@@ -240,7 +248,7 @@ struct logs {
 	struct os_timer tick;
 	struct sweep *sweep; /* NULL: over */
 	struct tail_clock clock;
-	unsigned openings, deletions, checking;
+	unsigned openings, deletions, checking, compactions;
 
 	/* The clean stop. */
 	bool stopping;
@@ -438,6 +446,9 @@ void keep_tail(struct plog_impl *i);
 
 /* On the writer: what is done now and then with an open log that was written to. */
 void tick_run(struct plog_impl *i);
+
+/* logs_compact.c: a compaction of the log, if there is one, is to end. */
+void compact_ask_stop(struct plog_impl *i);
 
 /* logs_sweep.c: looks for directories that nobody will ask for. */
 void sweep_start(struct logs *s);

@@ -249,10 +249,14 @@ void
 tick_run(struct plog_impl *i)
 {
 	struct logs *s = i->logs;
+	int64_t now_ms = logs_mono_ms(s);
 
-	if (i->log.producers_loaded)
+	if (i->log.producers_loaded && now_ms - i->expired_ms >= LOGS_EXPIRE_MS) {
 		producers_expire(&i->log.producers,
-		    os_wall_ms(s->os) - s->options.producer_expire_ms);
+		    os_wall_ms(s->os) - s->options.producer_expire_ms, i->expire_below);
+		i->expired_ms = now_ms;
+		i->expire_below = mlog_end(&i->log);
+	}
 	keep_tail(i);
 }
 
@@ -313,6 +317,7 @@ is_busy(const struct logs *s)
 {
 	return s->turning || s->queue.head != NULL || s->sync_state != SYNC_NONE ||
 	    s->soon.head != NULL || s->openings > 0 || s->deletions > 0 || s->checking > 0 ||
+	    s->compactions > 0 ||
 	    s->reading > 0 || s->keep != NULL || s->trims != NULL || s->sweep != NULL;
 }
 
@@ -398,7 +403,11 @@ stop_pump(struct logs *s)
 void
 logs_stop(struct logs *s, void (*done)(void *ctx, const struct err *err), void *ctx)
 {
+	struct plog_impl *i;
+
 	s->stopping = true;
+	TAILQ_FOREACH (i, &s->all, in_all)
+		compact_ask_stop(i);
 	s->stopped = done;
 	s->stopped_ctx = ctx;
 	os_timer_stop(s->os, &s->tick);

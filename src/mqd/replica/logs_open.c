@@ -321,7 +321,7 @@ close_start(struct plog_impl *i)
 	if (i->state != PLOG_OPEN && i->state != PLOG_GONE)
 		return false;
 	if (i->closing || !i->file_open || i->queue.head != NULL || i->with_writer > 0 ||
-	    i->checking > 0 || !plog_is_quiet(i))
+	    i->checking > 0 || i->compacting || !plog_is_quiet(i))
 		return false;
 	i->closing = true;
 	i->discard = i->state == PLOG_GONE;
@@ -437,7 +437,7 @@ gone_pump(struct plog_impl *i)
 	plog_fail_queue(i, &gone);
 	read_wake(i, &gone);
 	if (i->going || i->opening_now || i->checking > 0 || i->with_writer > 0 || i->reading > 0 ||
-	    i->trimming > 0)
+	    i->trimming > 0 || i->compacting)
 		return;
 	if (i->file_open) {
 		(void)close_start(i);
@@ -457,6 +457,7 @@ plog_delete(struct plog *l)
 	struct logs *s = i->logs;
 
 	i->state = PLOG_GONE;
+	compact_ask_stop(i);
 	s->deletions++;
 	gone_pump(i);
 	logs_turn(s);
