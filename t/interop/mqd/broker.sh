@@ -4,6 +4,7 @@
 #   broker_up DIR        starts one on DIR, if it is ours to start; $BROKER is its
 #                        HOST:PORT
 #   broker_down DIR      stops what broker_up started
+#   broker_crash DIR     kills an mqd that broker_up started, and starts it again
 #   lines N [TEXT]       N lines, "TEXT 0001"...
 #   eventually COMMAND   again until it is true, for a minute
 #   kcat_read TOPIC [OPTION...]   all that the topic has, by kcat
@@ -27,20 +28,42 @@ broker_up()
 	elif [ -n "${MQ_TEST_KAFKA-}" ]; then
 		BROKER=$(kafka_start "$1" "${_broker_properties[@]}")
 	else
-		_mqd_start "$1" || return
+		_mqd_start "$1" 127.0.0.1:0 || return
 	fi
 	export BROKER
 }
 
+# An mqd ends by itself, and tells of no error.
 broker_down()
 {
 	if [ -n "${MQ_TEST_KAFKA-}" ] && [ -z "${MQ_TEST_BROKER-}" ]; then
 		kafka_stop "$1"
 	elif [ -e "$1.pid" ]; then
-		kill "$(cat "$1.pid")" 2>/dev/null || :
-		eventually _gone "$(cat "$1.pid")"
-		rm -f "$1.pid"
+		_mqd_end TERM "$1"
+		[ "$(tail -n 1 "$1.err" | cut -d ' ' -f 2-)" = "info stopped" ] &&
+			! grep -E '^[^ ]+ error ' "$1.err" >&2 || {
+			tail -n 20 "$1.err" >&2
+			return 1
+		}
 	fi
+}
+
+# Again on the port that it had, as clients that go on find it.
+broker_crash()
+{
+	_mqd_end KILL "$1"
+	cp "$1.err" "$1.err.$EPOCHREALTIME"
+	_mqd_start "$1" "$BROKER"
+}
+
+_mqd_end()
+{
+	local pid
+	pid=$(cat "$2.pid")
+
+	kill -s "$1" "$pid" 2>/dev/null || :
+	eventually _gone "$pid" || return
+	rm -f "$2.pid"
 }
 
 _gone()
@@ -48,27 +71,24 @@ _gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# Its own port is free when we look; file descriptor 3 is bats' own.
+# File descriptor 3 is bats' own.
 _mqd_start()
 {
-	local ports
-
-	mapfile -t ports < <(_kafka_free_ports)
-	BROKER=127.0.0.1:${ports[0]}
 	mkdir -p "$1"
-	mqd -d "$1" --listen "$BROKER" "${_broker_properties[@]/#/-X}" \
+	mqd -F none -d "$1" --listen "$2" "${_broker_properties[@]/#/-X}" \
 		</dev/null >"$1.out" 2>"$1.err" 3>&- &
 	printf '%s\n' $! >"$1.pid"
-	eventually _mqd_answers_or_died "$!" >/dev/null 2>&1
-	kill -0 $! 2>/dev/null || {
+	eventually _mqd_ready_or_gone "$1" "$!"
+	grep -q ' info ready$' "$1.err" || {
 		cat "$1.err" >&2
 		return 1
 	}
+	BROKER=$(sed -n 's/.* listening on \([0-9]\)/\1/p' "$1.err")
 }
 
-_mqd_answers_or_died()
+_mqd_ready_or_gone()
 {
-	_gone "$1" || kcat -b "$BROKER" -L -m 1
+	grep -q ' info ready$' "$1.err" || _gone "$2"
 }
 
 lines()
