@@ -20,6 +20,8 @@
 /* How long a start waits for tools that are in the middle of something. */
 #define START_WAIT_MS 10000
 
+#define GIVE_UP_MS 10000 /* the same when a start fails */
+
 /* --- what parts tell each other ---------------------------------------------------- */
 
 static void
@@ -144,24 +146,6 @@ start(struct broker *b, struct err *err)
 	return b->net == NULL ? -1 : 0;
 }
 
-struct broker *
-broker_new(struct os *os, struct broker_config *config, struct err *err)
-{
-	struct broker *b = calloc(1, sizeof(*b));
-
-	if (b == NULL) {
-		err_nomem(err);
-		return NULL;
-	}
-	b->os = os;
-	b->config = config;
-	if (start(b, err) == -1) {
-		broker_free(b);
-		return NULL;
-	}
-	return b;
-}
-
 /* --- stop --------------------------------------------------------------------------- */
 
 static void
@@ -217,4 +201,50 @@ broker_free(struct broker *b)
 	if (b->cluster != NULL)
 		cluster_free(b->cluster);
 	free(b);
+}
+
+/* --- a start that fails -------------------------------------------------------------- */
+
+static void
+given_up(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+/* Workers may be under way: they end before what they work on goes. */
+static void
+give_up(struct broker *b)
+{
+	int64_t until = os_mono_ns(b->os) + GIVE_UP_MS * 1000000LL;
+	bool done = false;
+
+	b->stopped = given_up;
+	b->stopped_ctx = &done;
+	if (b->logs != NULL)
+		logs_stop(b->logs, logs_stopped, b);
+	else if (b->cluster != NULL)
+		cluster_stop(b->cluster, false, cluster_stopped, b);
+	else
+		done = true;
+	while (!done && os_mono_ns(b->os) < until && os_turn(b->os, 100) != -1)
+		;
+}
+
+struct broker *
+broker_new(struct os *os, struct broker_config *config, struct err *err)
+{
+	struct broker *b = calloc(1, sizeof(*b));
+
+	if (b == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
+	b->os = os;
+	b->config = config;
+	if (start(b, err) == -1) {
+		give_up(b);
+		broker_free(b);
+		return NULL;
+	}
+	return b;
 }
