@@ -124,17 +124,24 @@ docdir   := $(PREFIX)/share/doc/mq
 bashdir  := $(PREFIX)/share/bash-completion/completions
 zshdir   := $(PREFIX)/share/zsh/site-functions
 fishdir  := $(PREFIX)/share/fish/vendor_completions.d
+datadir  := $(PREFIX)/share/mq
+unitdir  := $(PREFIX)/lib/systemd/system
 section   = $(subst .,,$(suffix $(1)))
 INSTALL  := $(foreach f,$(firstword $(TOOLS)) $(wildcard bin/mq),755:$(f):$(bindir)) \
             $(foreach f,$(wildcard share/man/*.[1-8]),644:$(f):$(mandir)/man$(call section,$(f))) \
             $(foreach f,README.md LICENSE $(wildcard share/doc/*.md),644:$(f):$(docdir)) \
             $(foreach f,$(wildcard completions/bash/*),644:$(f):$(bashdir)) \
             $(foreach f,$(wildcard completions/zsh/_*),644:$(f):$(zshdir)) \
-            $(foreach f,$(wildcard completions/fish/*.fish),644:$(f):$(fishdir))
+            $(foreach f,$(wildcard completions/fish/*.fish),644:$(f):$(fishdir)) \
+            644:share/mqd.conf:$(datadir) 644:share/systemd/mqd.service:$(unitdir) \
+            644:share/systemd/sysusers/mq.conf:$(PREFIX)/lib/sysusers.d \
+            644:share/systemd/tmpfiles/mq.conf:$(PREFIX)/lib/tmpfiles.d
 install: all
 	@set -e; for i in $(INSTALL); do m=$${i%%:*} f=$${i#*:}; d=$(DESTDIR)$${f#*:} f=$${f%%:*}; \
 	    echo "$$d/$${f##*/}"; install -d "$$d"; install -m "$$m" "$$f" "$$d"; done
 	@sed -i 's,share/doc/,,g' $(DESTDIR)$(docdir)/README.md # its links, to what lies beside it there
+	@sed -i 's,@bindir@,$(bindir),' $(DESTDIR)$(unitdir)/mqd.service
+	@sed -i 's,@datadir@,$(datadir),' $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/mq.conf
 	@set -e; for t in $(notdir $(wordlist 2,99,$(TOOLS))); do d=$(DESTDIR)$(bindir); \
 	    echo "$$d/$$t"; ln -f "$$d/$(notdir $(firstword $(TOOLS)))" "$$d/$$t"; done
 uninstall:

@@ -1,4 +1,5 @@
 # Manual pages: every option is told, no other, and every example prints what it shows.
+bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -7,9 +8,14 @@ setup() {
 
 # All tools, as the front end knows them.
 tools() {
-	for tool in "$MQ_BIN"/mq-*; do
+	for tool in "$MQ_BIN"/mq-* "$MQ_BIN"/mqd; do
 		basename "$tool"
 	done
+}
+
+# page TOOL: its page.
+page() {
+	echo "$pages/$1".[18]
 }
 
 # The options of a tool as its table has them: "-c, --count=n", sorted.
@@ -25,13 +31,13 @@ table_options() {
 
 # The same as a reader of the manual page sees them.
 page_options() {
-	mandoc -T ascii -O width=200 "$pages/$1.1" | col -b |
+	mandoc -T ascii -O width=200 "$(page "$1")" | col -b |
 		sed -nE 's/^     ((-., )?--[^ ].*)/\1/p' | sed 's/ | /|/g' | sort
 }
 
 # The commands: what is listed before the options.
 page_commands() {
-	sed '/^The options are/q' "$pages/$1.1" | sed -nE 's/^\.It Cm ([a-z]+).*/\1/p'
+	sed '/^The options are/q' "$(page "$1")" | sed -nE 's/^\.It Cm ([a-z]+).*/\1/p'
 }
 
 @test "a page lists the options that its tool has, with the same arguments" {
@@ -50,7 +56,7 @@ page_commands() {
 @test "a page's first line is the tool's own word for itself" {
 	for tool in $(tools); do
 		[ "$("$tool" --dump-options | sed -n "s/^tool\t$tool\t\([^\t]*\).*/\1/p")" = \
-		    "$(sed -n 's/^\.Nd //p' "$pages/$tool.1")" ] || { echo "# $tool"; return 1; }
+		    "$(sed -n 's/^\.Nd //p' "$(page "$tool")")" ] || { echo "# $tool"; return 1; }
 	done
 }
 
@@ -107,14 +113,14 @@ page_columns() {
 }
 
 @test "mq(1) names every tool and every page" {
-	for page in "$pages"/mq-*; do
+	for page in "$pages"/mq-* "$pages"/mq.conf.5 "$pages"/mqd.8; do
 		page=${page##*/}
 		grep -qE "^\.(It )?Xr ${page%.*} ${page##*.}" "$pages/mq.1"
 	done
 }
 
 @test "every page has its sections, and they are in order" {
-	for page in "$pages"/*.1; do
+	for page in "$pages"/*.[18]; do
 		grep -xE '\.Sh (NAME|SYNOPSIS|DESCRIPTION|EXIT STATUS|EXAMPLES|SEE ALSO)' "$page" >sections
 		printf '.Sh %s\n' NAME SYNOPSIS DESCRIPTION 'EXIT STATUS' EXAMPLES 'SEE ALSO' | diff - sections
 	done
@@ -154,6 +160,32 @@ page_columns() {
 
 @test "the examples of mq-format(7) print what they show" {
 	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mq-format.7"
+}
+
+@test "the examples of mqd(8) print what they show" {
+	python3 "$MQ_TOP/t/examples.py" "$MQ_TOP/share/man/mqd.8"
+}
+
+# page_keys PAGE: "KEY<TAB>DEFAULT" as its lists tell them, "-" for none.
+page_keys() {
+	sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' "$pages/$1" |
+		sed -nE 's/^\.It Cm ([^ ]+)( , [^ ]+)*( No = (.*))?$/\1\t\4/p' | sed 's/\t$/\t-/'
+}
+
+@test "mqd.conf(5) tells every key and its default, and no other" {
+	diff <(mqd -X list | cut -f 1,2) <(page_keys mqd.conf.5)
+}
+
+@test "mq.conf(5) tells every key and its default, and no other" {
+	diff <(mq-topics -X list | cut -f 1,2) <(page_keys mq.conf.5)
+}
+
+@test "mqd.conf as it is shipped has every key and its default as a comment, and sets nothing" {
+	diff <(mqd -X list | cut -f 1,2) \
+	    <(sed -nE 's/^#([a-z0-9.]+)=(.*)/\1\t\2/p' "$MQ_TOP/share/mqd.conf" | sed 's/\t$/\t-/')
+	run ! grep -qE '^[^#]' "$MQ_TOP/share/mqd.conf"
+	sed -E 's/^#([a-z0-9.]+=.)/\1/' "$MQ_TOP/share/mqd.conf" >all.conf
+	diff <(mqd -d d --check | cut -f 1-3) <(mqd -d d -F all.conf --check | cut -f 1-3)
 }
 
 @test "the examples of mq-kcat(7) print what they show" {

@@ -107,7 +107,7 @@ in_zsh() {
 	for file in "$completions"/bash/*; do
 		bash --norc -c '. "$1"; complete -p "${1##*/}"' bash "$file" | grep -q -- '-F _mq'
 	done
-	[ "$(printf '%s\n' "$completions"/bash/* | wc -l)" -ge 7 ]
+	[ "$(printf '%s\n' "$completions"/bash/* | wc -l)" -ge 8 ]
 }
 
 @test "fish: options, verbs, topics, groups" {
@@ -133,7 +133,7 @@ in_zsh() {
 
 @test "zsh: compinit binds every tool" {
 	zsh -f -c 'fpath=($1 $fpath); autoload -Uz compinit; compinit -u -d zdump
-		for tool in mq mq-{produce,consume,topics,groups,dump-log,index}; do
+		for tool in mq mqd mq-{produce,consume,topics,groups,dump-log,index}; do
 			[[ $_comps[$tool] == _mq ]] || exit 1
 		done' zsh "$completions/zsh"
 }

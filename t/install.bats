@@ -1,4 +1,5 @@
 # make install: what a package would hold, and nothing left after uninstall.
+bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/.." || return
@@ -40,6 +41,16 @@ make_here() {
 		find "$dest/usr/share/bash-completion/completions" "$dest/usr/share/zsh/site-functions" \
 		    "$dest/usr/share/fish/vendor_completions.d" -name "$(basename "$file")" | grep -q .
 	done
+}
+
+@test "the daemon is installed with its page, its configuration and its unit" {
+	make_here install
+	"$dest/usr/bin/mqd" -V
+	[ -f "$dest/usr/share/man/man8/mqd.8" ] && [ -f "$dest/usr/share/man/man5/mqd.conf.5" ]
+	grep -q '^ExecStart=/usr/bin/mqd ' "$dest/usr/lib/systemd/system/mqd.service"
+	grep -q ' /usr/share/mq/mqd.conf$' "$dest/usr/lib/tmpfiles.d/mq.conf"
+	[ -f "$dest/usr/share/mq/mqd.conf" ] && [ -f "$dest/usr/lib/sysusers.d/mq.conf" ]
+	run ! grep -rn '@[a-z]*dir@' "$dest"
 }
 
 @test "uninstall removes every file that install put there, and no other" {

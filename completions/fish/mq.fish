@@ -35,6 +35,6 @@ function __mq_complete
     end
 end
 
-for tool in mq mq-produce mq-consume mq-topics mq-groups mq-dump-log mq-index
+for tool in mq mqd mq-produce mq-consume mq-topics mq-groups mq-dump-log mq-index
     complete -c $tool -f -a '(__mq_complete)'
 end

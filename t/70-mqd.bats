@@ -1,0 +1,212 @@
+# mqd, the daemon's entry: options, configuration, --check, --ephemeral, --run, signals.
+
+setup() {
+	# shellcheck source=t/lib/tools.bash
+	. "$BATS_TEST_DIRNAME/lib/tools.bash"
+	fresh_store
+	unset MQ_DIR MQ_BROKERS NOTIFY_SOCKET JOURNAL_STREAM
+	export HOME=$PWD
+}
+
+teardown() {
+	[ -z "${daemon:-}" ] || kill -9 "$daemon" 2>/dev/null || :
+}
+
+# start ARGUMENT...: a daemon on the store, with its log in the file log.
+start() {
+	: >log
+	mqd -d store --listen 127.0.0.1:0 "$@" 2>>log 3>&- &
+	daemon=$!
+	soon grep -q '[ >]ready$' log
+}
+
+# stops STATUS: the daemon is told to end, and ends with it.
+stops() {
+	kill -TERM "$daemon"
+	ended "$daemon" "$1"
+	daemon=
+}
+
+# address: where the daemon listens.
+address() {
+	sed -nE 's/.* listening on (127[^ ]*)$/\1/p' log
+}
+
+@test "it makes a store, says when it is ready, and ends with 0 when told to" {
+	start
+	[ -f store/meta.properties ] && [ -S store/mqd.sock ]
+	[ "$(stat -c %a store/mqd.sock)" = 660 ]
+	stops 0
+	grep -q ' stopped$' log
+	[ ! -e store/mqd.sock ]
+	start
+	stops 0
+}
+
+@test "a line of the log is a time, a level and a text" {
+	start
+	stops 0
+	run ! grep -vE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z (error|warn|info|debug) .' log
+}
+
+@test "in the journal a line has a level and no time" {
+	: >log
+	stream=$(stat -c %d:%i log)
+	JOURNAL_STREAM=$stream start
+	grep -qx '<6>ready' log
+	stops 0
+	run ! grep -v '^<[3467]>' log
+}
+
+@test "INT ends it as TERM does; the same signal at once is not two" {
+	start
+	kill -TERM "$daemon" && kill -TERM "$daemon" || :
+	ended "$daemon" 0
+	start
+	kill -INT "$daemon" || :
+	# a background job of a script ignores INT
+	stops 0
+}
+
+@test "a second daemon on a store, or on a port, is told to try later" {
+	start
+	bad 75 'another mqd' mqd -q -d store --listen 127.0.0.1:0
+	bad 75 "$(address)" mqd -q -d other --listen "$(address)"
+	stops 0
+}
+
+@test "bad configuration is one line and 78" {
+	echo 'num.partitions=many' >bad.conf
+	bad 78 'bad.conf:1: num.partitions=many: want a number' mqd -d store -F bad.conf
+	bad 78 'allow.anonymous.network' mqd -d store --listen 0.0.0.0:9092
+	bad 78 'PLAINTEXT is all' mqd -d store --listen SSL://localhost:9092
+	bad 78 'one directory' mqd -X log.dirs=a,b
+	bad 78 'a cluster of one node' mqd -d store -X controller.quorum.voters=1@a:1,2@b:1
+	bad 66 'none.conf' mqd -d store -F none.conf
+	[ ! -e store ]
+}
+
+@test "a wrong command line is one line and 2" {
+	bad 2 'no operand' mqd store
+	bad 2 'exclude each other' mqd --ephemeral -d store
+	bad 2 'NAME=VALUE' mqd -X nonsense
+	bad 2 'secrets' mqd -X ssl.keystore.password=x
+	bad 2 'did you mean --listen' mqd --listn x
+}
+
+@test "a directory of somebody else's is left alone" {
+	mkdir store
+	echo x >store/file
+	run mqd -q -d store --listen 127.0.0.1:0
+	[ "$status" = 69 ] || [ "$status" = 66 ]
+	[ "$(ls store)" = file ]
+}
+
+@test "--check tells what would hold and what has no meaning, and starts nothing" {
+	printf '%s\n' listeners=PLAINTEXT://:9092 log.retention.hours=1 num.io.threads=8 >s.properties
+	try 0 mqd -d store -F s.properties -X num.partitions=3 --check
+	[[ $stderr == *'names no host'* ]]
+	grep -qx 'listen	127.0.0.1:9092' <<<"$output"
+	grep -qx 'key	num.partitions	3	set' <<<"$output"
+	grep -qx 'key	log.retention.ms	3600000	set' <<<"$output"
+	grep -qx 'key	fetch.max.bytes	57671680	default' <<<"$output"
+	grep -qx 'ignored	num.io.threads	s.properties:3' <<<"$output"
+	[ ! -e store ]
+}
+
+@test "what the file says goes below the environment, that below options" {
+	dir_of() {
+		mqd "$@" --check | sed -n 's/^key	log.dirs	\([^	]*\).*/\1/p'
+	}
+	echo log.dirs=file >m.conf
+	[ "$(dir_of -F m.conf)" = file ]
+	[ "$(MQ_DIR=env dir_of -F m.conf)" = env ]
+	[ "$(MQ_DIR=env dir_of -F m.conf -X log.dirs=x)" = x ]
+	[ "$(MQ_DIR=env dir_of -F m.conf -X log.dirs=x -d d)" = d ]
+	[ "$(dir_of)" = "$HOME/.local/share/mq" ]
+}
+
+@test "HUP reads the file again" {
+	echo max.connections=7 >m.conf
+	start -F m.conf
+	printf 'max.connections=8\nnum.partitions=9\n' >m.conf
+	kill -HUP "$daemon"
+	soon grep -q ' reloaded$' log
+	grep -q 'num.partitions: a change takes effect at the next start' log
+	echo max.connections=x >m.conf
+	kill -HUP "$daemon"
+	soon grep -q 'error not reloaded: m.conf:1' log
+	stops 0
+}
+
+@test "--ephemeral prints where it is, and leaves nothing behind" {
+	export TMPDIR=$PWD/tmp
+	mkdir tmp
+	mkfifo input
+	mqd --ephemeral <input >out 2>log 3>&- &
+	daemon=$!
+	exec 4>input
+	soon grep -qE '^BROKERS=127\.0\.0\.1:[0-9]+$' out
+	[ -n "$(ls tmp)" ]
+	exec 4>&-
+	ended "$daemon" 0
+	daemon=
+	[ -z "$(ls tmp)" ] && [ ! -s log ]
+}
+
+@test "--run runs a command with the address, and ends as it does" {
+	export TMPDIR=$PWD/tmp MQ_DIR=$PWD/mine
+	mkdir tmp
+	try 0 mqd --run 'echo "$MQ_BROKERS ${MQ_DIR-unset}"'
+	[[ $output =~ ^127\.0\.0\.1:[0-9]+\ unset$ ]]
+	try 7 mqd --run sh -- -c 'exit 7'
+	try 143 mqd --run 'kill $$'
+	bad 127 'No such file' mqd --run ./none x
+	touch file
+	bad 126 'Permission denied' mqd --run ./file x
+	[ -z "$(ls tmp)" ] && [ ! -e mine ]
+}
+
+@test "--run ends the command when it is told to end" {
+	mqd --run 'echo $$ >pid; exec sleep 60' 2>log 3>&- &
+	daemon=$!
+	soon test -s pid
+	kill -TERM "$daemon"
+	ended "$daemon" 143
+	daemon=
+	run ! kill -0 "$(cat pid)" 2>/dev/null
+}
+
+@test "metrics, health and readiness have an address of their own" {
+	start -X "metrics.listen=unix:$PWD/m.sock"
+	get() {
+		curl -s --unix-socket m.sock -w '%{http_code}' "http://mqd$1"
+	}
+	[ "$(get /health)" = "$(printf 'alive\n200')" ]
+	[ "$(get /ready)" = "$(printf 'ready\n200')" ]
+	[[ $(get /other) == *404 ]]
+	get /metrics >page
+	grep -qx 'kafka_controller_kafkacontroller_activecontrollercount 1' page
+	run ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[^}]*\})? -?[0-9]+|200)$' page
+	stops 0
+}
+
+@test "it tells the service manager, and answers its watchdog" {
+	python3 - "$PWD/notify" >notices 3>&- <<-'END' &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1])
+		while True:
+		    state = s.recv(100).decode()
+		    print(state, flush=True)
+		    if state == "STOPPING=1":
+		        break
+	END
+	listener=$!
+	soon test -S notify
+	NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=100000 start
+	soon grep -q WATCHDOG=1 notices
+	stops 0
+	wait "$listener"
+	[ "$(head -n 1 notices)" = READY=1 ] && [ "$(tail -n 1 notices)" = STOPPING=1 ]
+}
