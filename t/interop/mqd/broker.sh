@@ -40,11 +40,10 @@ broker_down()
 		kafka_stop "$1"
 	elif [ -e "$1.pid" ]; then
 		_mqd_end TERM "$1"
-		[ "$(tail -n 1 "$1.err" | cut -d ' ' -f 2-)" = "info stopped" ] &&
-			! grep -E '^[^ ]+ error ' "$1.err" >&2 || {
+		if ! tail -n 1 "$1.err" | grep -q ' info stopped$' || grep -q '^[^ ]* error ' "$1.err"; then
 			tail -n 20 "$1.err" >&2
 			return 1
-		}
+		fi
 	fi
 }
 
@@ -75,6 +74,7 @@ _gone()
 _mqd_start()
 {
 	mkdir -p "$1"
+	: >"$1.err" # what an earlier one said is not asked
 	mqd -F none -d "$1" --listen "$2" "${_broker_properties[@]/#/-X}" \
 		</dev/null >"$1.out" 2>"$1.err" 3>&- &
 	printf '%s\n' $! >"$1.pid"

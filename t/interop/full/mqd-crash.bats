@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# An mqd that is killed again and again below clients that do not stop.
+
+bats_require_minimum_version 1.5.0
+
+KILLS=10
+
+setup()
+{
+	# shellcheck source=t/interop/mqd/broker.sh
+	. "$BATS_TEST_DIRNAME/../mqd/broker.sh"
+	cd "$BATS_TEST_TMPDIR" || return
+	unset MQ_TEST_BROKER MQ_TEST_KAFKA
+	clients=$BATS_TEST_DIRNAME/../mqd
+	broker_up data
+}
+
+teardown()
+{
+	[ -n "${BATS_TEST_COMPLETED-}" ] || tail -n 20 log.* data.err*
+	jobs -p | xargs -r kill -KILL 2>/dev/null || :
+}
+
+# start NAME COMMAND...: in the background, with its lines in NAME.
+start()
+{
+	"$clients/crash.py" "${@:2}" >"$1" 2>"log.$1" 3>&- &
+	pids[$1]=$!
+}
+
+stop()
+{
+	kill -TERM "${pids[$1]}"
+	wait "${pids[$1]}"
+}
+
+# grows FILE: more than there was when it was last asked.
+grows()
+{
+	local lines
+	lines=$(wc -l <"$1")
+
+	[ "$lines" -gt "${seen[$1]-0}" ] && seen[$1]=$lines
+}
+
+@test "idempotent producers and a group's member outlive mqd's crashes" {
+	declare -A pids seen
+	"$clients/crash.py" topic "$BROKER" topic 3
+	start acked.plain produce "$BROKER" topic plain none
+	start acked.small produce "$BROKER" topic small lz4
+	start member.0 member "$BROKER" topic group
+	for kill in $(seq "$KILLS"); do
+		for file in acked.plain acked.small "member.$((kill / 4))"; do
+			eventually grows "$file"
+		done
+		sleep "0.$((RANDOM % 10))"
+		broker_crash data
+		# A member that is killed itself leaves the next one to begin where it was.
+		[ $((kill % 4)) -ne 3 ] || {
+			stop "member.$((kill / 4))"
+			start "member.$(((kill + 1) / 4))" member "$BROKER" topic group
+		}
+	done
+	stop acked.plain
+	stop acked.small
+	stop "member.$((KILLS / 4))"
+
+	"$clients/crash.py" compare "$BROKER" topic acked.plain acked.small
+	committed=$("$clients/crash.py" committed member.*)
+	[ "$committed" = "committed: $("$clients/clients.py" committed "$BROKER" group topic)" ]
+	broker_down data
+	mq-index check data
+	mq-dump-log --verify data
+}
