@@ -159,13 +159,14 @@ void *
 request_decode_body(const struct request *r, struct arena *a, struct err *err)
 {
 	const struct wire_schema *s = r->api->request;
+	struct cursor c = cursor_of(r->body.data, r->body.len);
 	void *msg = arena_alloc(a, s->body->size);
 
 	if (msg == NULL) {
 		err_nomem(err);
 		return NULL;
 	}
-	return wire_decode_all(s, r->version, r->body, a, msg, err) == -1 ? NULL : msg;
+	return wire_decode(s, r->version, &c, a, msg, err) == -1 ? NULL : msg;
 }
 
 int

@@ -76,8 +76,8 @@ struct request {
  * connection is closed. */
 int request_decode(struct slice frame, struct request *out, struct err *err);
 
-/* The body as the struct of api->request, in the arena. NULL with err as
- * wire_decode_all. */
+/* The body as the struct of api->request, in the arena. Bytes behind it are not looked
+ * at, as by Kafka. NULL with err as wire_decode. */
 void *request_decode_body(const struct request *r, struct arena *a, struct err *err);
 
 /* Reads a response's header: the answer to a request of that API and version.

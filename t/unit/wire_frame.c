@@ -159,6 +159,9 @@ test_request(void)
 	    "and its body");
 
 	is_int(request_decode(from_hex(VERSIONS_3 "00"), &r, &err), 0, "a byte behind the body");
+	ok(request_decode_body(&r, &arena, &err) != NULL, "is not looked at");
+	is_int(request_decode(from_hex("001200030000000700026d7100036d7104312e30"), &r, &err), 0,
+	    "a byte too few");
 	ok(request_decode_body(&r, &arena, &err) == NULL && err.code == ERR_CORRUPT,
 	    "is an error of the body");
 	is_int(request_decode(from_hex("0012000000000007ffff"), &r, &err), 0, "a null client id");
