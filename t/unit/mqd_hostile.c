@@ -270,14 +270,14 @@ test_bad_batches(void)
 	is_int(produce_bytes(bytes, len), ERR_CORRUPT_MESSAGE, "38: a bad checksum");
 	FRESH;
 	bytes[16] = 3;
-	is_int(produce_bytes(bytes, len), ERR_INVALID_RECORD, "38: a magic of the future");
+	is_int(produce_bytes(bytes, len), ERR_CORRUPT_MESSAGE, "38: a magic of the future");
 	FRESH;
 	bytes[16] = 1;
 	is_int(produce_bytes(bytes, len), ERR_INVALID_RECORD, "38: a magic of the past");
 	FRESH;
 	be32_put(bytes + 8, 10);
 	is_int(produce_bytes(bytes, len), ERR_CORRUPT_MESSAGE, "38: a length that is too small");
-	is_int(produce_bytes(good.data, len - 1), ERR_CORRUPT_MESSAGE, "38: a batch that is cut short");
+	is_int(produce_bytes(good.data, len - 1), ERR_INVALID_RECORD, "38: a batch that is cut short");
 	is_int(produce_bytes(good.data, 0), ERR_INVALID_RECORD, "38: no batch");
 	FRESH;
 	memcpy(bytes + len, good.data, len);
@@ -301,6 +301,10 @@ test_bad_batches(void)
 	is_int(end_of_log(), 0, "38, 39: the log is untouched");
 	is_int(produce_bytes(good.data, len), 0, "38: the good one is taken");
 	is_int(end_of_log(), 2, "38: and there");
+	FRESH;
+	bytes[len] = 7;
+	is_int(produce_bytes(bytes, len + 1), 0, "38: what is no batch behind one is not looked at");
+	is_int(end_of_log(), 4, "38: nor stored");
 	batch_builder_release(&bb);
 	end();
 }

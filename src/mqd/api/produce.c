@@ -15,6 +15,13 @@
 #include "mqd/replica/partition.h"
 #include "wire_gen.h"
 
+/* timeout_ms is for replicas. With none to wait for Kafka needs no time at all, since it
+ * does not sync; we give our own disk as much in any case. */
+#define TIMEOUT_MS_MIN 1000
+
+/* Of a batch's version. */
+#define MAGIC_AT 16
+
 /* One partition of a request. In the exchange's arena. */
 struct part {
 	struct partition_append append;
@@ -43,10 +50,32 @@ say(struct part *part, int code, const char *text)
 
 	part->out->error_code = (int16_t)code;
 	part->out->base_offset = -1;
+	/* Kafka tells the log's start with what it found wrong in the records only. */
+	if (code == ERR_CORRUPT_MESSAGE || code == ERR_MESSAGE_TOO_LARGE ||
+	    code == ERR_RECORD_LIST_TOO_LARGE || code == ERR_KAFKA_STORAGE_ERROR ||
+	    code == ERR_REQUEST_TIMED_OUT)
+		part->out->log_start_offset = -1;
 	part->produce->failed = true;
 	x->broker->stats.produce_failed++;
 	if (text != NULL && text[0] != '\0')
 		part->out->error_message = wire_str_of(arena_strdup(&x->arena, text));
+}
+
+/* Which record it is that was refused (KIP-467); -1: none in particular. */
+static void
+say_record(struct part *part, int32_t number)
+{
+	struct produce_response_record_error *e;
+
+	if (number < 0)
+		return;
+	e = exchange_array(part->produce->x, 1, sizeof(*e));
+	if (e == NULL)
+		return;
+	e->batch_index = number;
+	e->batch_index_error_message = part->out->error_message;
+	part->out->record_errors.items = e;
+	part->out->record_errors.count = 1;
 }
 
 /* --- the answer ------------------------------------------------------------------- */
@@ -88,8 +117,9 @@ part_done(struct partition_append *a)
 	if (p->replied) {
 		/* The time was up. */
 	} else if (a->code != 0) {
+		part->out->log_start_offset = a->append.start_offset;
 		say(part, a->code, a->append.code != 0 ? a->append.err.text : NULL);
-		part->out->log_start_offset = -1;
+		say_record(part, a->append.bad_record);
 	} else {
 		part->out->base_offset = a->append.base_offset;
 		part->out->log_append_time_ms = a->append.append_time;
@@ -118,55 +148,97 @@ time_is_up(struct os_timer *t)
 
 /* --- one partition ------------------------------------------------------------------ */
 
-/* Kafka's ProduceRequest.validateRecords and LogValidator, as far as they need no log.
- * Returns its code, with a text. */
+/* Kafka's ProduceRequest.validateRecords: what is wrong with the whole request's form.
+ * Bytes behind the batch that are no whole one are not looked at, as by Kafka; `b` is
+ * the batch. Returns a code, with a text. */
 static int
-check_records(const struct exchange *x, const struct wire_bytes *records, struct err *err)
+check_form(const struct exchange *x, const struct wire_bytes *records, struct batch *b,
+    struct err *err)
 {
-	struct batch b;
-	enum batch_fault fault;
+	int version = x->request.version;
+	enum batch_fault fault = BATCH_SHORT;
+	struct batch second;
 
-	if (records->len <= 0)
-		return err_set(err, ERR_INVALID_RECORD,
-		    "Produce requests with version %d must have at least one record batch per "
-		    "partition", x->request.version), err->code;
-	fault = batch_view(records->data, (size_t)records->len, &b);
+	if (records->len > 0)
+		fault = batch_view(records->data, (size_t)records->len, b);
+	if (fault == BATCH_SHORT)
+		return err_set(err, ERR_INVALID_RECORD, "Produce requests with version %d must have "
+		    "at least one record batch per partition", version), err->code;
+	if (fault == BATCH_BAD_MAGIC && records->data[MAGIC_AT] > 2)
+		return err_set(err, ERR_CORRUPT_MESSAGE, "Invalid magic found in record: %d",
+		    (int8_t)records->data[MAGIC_AT]), err->code;
 	if (fault == BATCH_BAD_MAGIC)
-		return err_set(err, ERR_INVALID_RECORD,
-		    "Produce requests with version %d are only allowed to contain record batches "
-		    "with magic version 2", x->request.version), err->code;
+		return err_set(err, ERR_INVALID_RECORD, "Produce requests with version %d are only "
+		    "allowed to contain record batches with magic version 2", version), err->code;
 	if (fault != BATCH_OK)
 		return err_set(err, ERR_CORRUPT_MESSAGE, "a batch with a bad %s",
 		    batch_fault_name(fault)), err->code;
-	if (x->request.version < 7 && batch_codec(&b) == CODEC_ZSTD)
-		return err_set(err, ERR_UNSUPPORTED_COMPRESSION_TYPE,
-		    "Produce requests with version %d are not allowed to use ZStandard compression",
-		    x->request.version), err->code;
-	if (b.size != records->len)
-		return err_set(err, ERR_INVALID_RECORD,
-		    "Produce requests with version %d are only allowed to contain exactly one "
-		    "record batch per partition", x->request.version), err->code;
-	fault = batch_check(&b);
+	if (version < 7 && batch_codec(b) == CODEC_ZSTD)
+		return err_set(err, ERR_UNSUPPORTED_COMPRESSION_TYPE, "Produce requests with version "
+		    "%d are not allowed to use ZStandard compression", version), err->code;
+	if (batch_view(records->data + b->size, (size_t)(records->len - b->size), &second) !=
+	    BATCH_SHORT)
+		return err_set(err, ERR_INVALID_RECORD, "Produce requests with version %d are only "
+		    "allowed to contain exactly one record batch per partition", version), err->code;
+	return 0;
+}
+
+/* The records of a batch that is not compressed; `newest` is the time of the newest. */
+static int
+check_plain_records(const struct batch *b, int64_t *newest, struct err *err)
+{
+	struct record_reader reader = {0};
+	struct record r;
+	int32_t n = 0;
+	int got = record_reader_open(&reader, b, err);
+
+	*newest = NO_TIMESTAMP;
+	while (got != -1 && (got = record_reader_next(&reader, &r, err)) == 1) {
+		if (reader.offset_delta != n)
+			got = err_set(err, ERR_CORRUPT, "record %d has offset delta %d", n,
+			    reader.offset_delta);
+		if (r.timestamp > *newest)
+			*newest = r.timestamp;
+		n++;
+	}
+	record_reader_release(&reader);
+	if (got == 0)
+		return 0;
+	return err->code == ERR_NOMEM ? ERR_UNKNOWN_SERVER_ERROR : ERR_INVALID_RECORD;
+}
+
+/* Kafka's LogValidator, as far as it needs no log. Its time in the header is set right,
+ * as there: what is looked up and deleted by time goes by it. */
+static int
+check_batch(struct batch *b, struct err *err)
+{
+	enum batch_fault fault = batch_check(b);
+	int64_t newest;
+	int code;
+
 	if (fault == BATCH_BAD_CRC)
 		return err_set(err, ERR_CORRUPT_MESSAGE, "a batch with a bad checksum"), err->code;
-	if (batch_is_control(&b))
+	if (batch_is_control(b))
 		return err_set(err, ERR_INVALID_RECORD,
 		    "Clients are not allowed to write control records"), err->code;
-	if (fault != BATCH_OK || b.base_offset != 0 || b.record_count != b.last_offset_delta + 1)
+	if (fault != BATCH_OK || b->base_offset != 0 || b->record_count < 1 ||
+	    b->record_count != b->last_offset_delta + 1)
 		return err_set(err, ERR_INVALID_RECORD, "a batch whose header does not make sense: "
-		    "base offset %lld, last offset delta %d, %d records", (long long)b.base_offset,
-		    b.last_offset_delta, b.record_count), err->code;
-	if (b.producer_id >= 0 && b.base_sequence < 0)
+		    "base offset %lld, last offset delta %d, %d records", (long long)b->base_offset,
+		    b->last_offset_delta, b->record_count), err->code;
+	if (b->producer_id >= 0 && b->base_sequence < 0)
 		return err_set(err, ERR_INVALID_RECORD,
 		    "Invalid sequence number %d in record batch with producerId %lld",
-		    b.base_sequence, (long long)b.producer_id), err->code;
-	if (batch_is_transactional(&b))
+		    b->base_sequence, (long long)b->producer_id), err->code;
+	if (batch_is_transactional(b))
 		return err_set(err, ERR_INVALID_TXN_STATE, "transactions are not served here"),
 		       err->code;
-	if (batch_codec(&b) == CODEC_NONE && batch_check_records(&b, true, err) != BATCH_OK)
-		return err->code = err->code == ERR_NOMEM ? ERR_UNKNOWN_SERVER_ERROR
-							  : ERR_INVALID_RECORD;
-	return 0;
+	if (batch_codec(b) != CODEC_NONE)
+		return 0;
+	code = check_plain_records(b, &newest, err);
+	if (code == 0 && newest != b->max_timestamp && !batch_is_append_time(b))
+		batch_set_max_timestamp((uint8_t *)(uintptr_t)b->bytes, newest);
+	return code;
 }
 
 static int
@@ -189,17 +261,22 @@ start_part(struct part *part, struct partition *partition, const struct wire_byt
 {
 	struct produce *p = part->produce;
 	struct err err = {0};
+	struct batch b;
 	int code = check_partition(p, partition, &err);
 
 	if (code == 0)
-		code = check_records(p->x, records, &err);
+		code = check_form(p->x, records, &b, &err);
+	if (code == 0) {
+		part->out->log_start_offset = partition->log->loaded ? partition->log->start_offset : -1;
+		code = check_batch(&b, &err);
+	}
 	if (code != 0) {
 		say(part, code, err.text);
 		return;
 	}
 	part->append = (struct partition_append){
 	    /* The frame is ours: offset, epoch and time are written into it. */
-	    .append = {.bytes = (uint8_t *)(uintptr_t)records->data, .len = (size_t)records->len,
+	    .append = {.bytes = (uint8_t *)(uintptr_t)records->data, .len = (size_t)b.size,
 		.origin = APPEND_CLIENT},
 	    .acks = p->acks, .done = part_done, .ctx = part};
 	part->under_way = true;
@@ -300,7 +377,8 @@ api_produce(struct exchange *x)
 	p->left = 1;
 	p->timer = (struct os_timer){.fire = time_is_up, .ctx = p};
 	if (in->acks == -1)
-		os_timer_start(x->broker->os, &p->timer, in->timeout_ms);
+		os_timer_start(x->broker->os, &p->timer,
+		    in->timeout_ms < TIMEOUT_MS_MIN ? TIMEOUT_MS_MIN : in->timeout_ms);
 	exchange_hold(x);
 	for (int32_t i = 0; i < in->topic_data.count; i++)
 		start_topic(p, &in->topic_data.items[i], &p->out->responses.items[i]);

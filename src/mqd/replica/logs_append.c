@@ -89,7 +89,7 @@ check_producer(struct plog_impl *i, struct plog_append *a, const struct batch *b
 		a->duplicate = true;
 		a->last_offset = same.last_offset;
 		a->base_offset = same.last_offset - same.offset_delta;
-		a->append_time = i->settings_used.log.append_time ? same.timestamp : -1;
+		a->append_time = same.timestamp; /* whichever time that is, as Kafka */
 	}
 	return ret;
 }
