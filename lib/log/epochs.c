@@ -137,7 +137,7 @@ epochs_end_of(const struct epochs *e, int32_t epoch, int64_t log_end)
 	struct epoch_entry none = {EPOCH_NONE, -1};
 	size_t above = 0;
 
-	if (epoch < 0 || e->count == 0)
+	if (epoch == EPOCH_NONE || e->count == 0)
 		return none;
 	if (epoch == epochs_latest(e))
 		return (struct epoch_entry){epoch, log_end};

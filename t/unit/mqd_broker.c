@@ -76,6 +76,86 @@ test_produce_fetch(void)
 	world_end(&w);
 }
 
+static const struct fetch_response_partition *
+fetched(const struct fetch_response *out)
+{
+	return out != NULL && out->responses.count == 1
+	    ? &out->responses.items[0].partitions.items[0]
+	    : NULL;
+}
+
+/* What followers say of themselves and of where they are (KIP-595). */
+static void
+test_fetch_epochs(void)
+{
+	struct world w;
+	struct client *c;
+	struct fetch_ask a;
+	const struct fetch_response_partition *f;
+
+	world_begin(&w, 7, NULL);
+	make_topic(&w, "t", 1);
+	c = client_new(w.os, BROKER_ADDRESS);
+	produce_one(c, "t", 0, -1, 3, "hello");
+
+	ask_fetch(&a, "t", 0, 2, 0);
+	a.part.last_fetched_epoch = 0;
+	f = fetched(client_ask(c, 1, 12, &a.in));
+	ok(f != NULL && f->error_code == 0 && f->diverging_epoch.epoch == -1 && f->records.len > 0,
+	    "the last epoch fetched is the log's: records");
+	a.part.fetch_offset = 5;
+	f = fetched(client_ask(c, 1, 12, &a.in));
+	ok(f != NULL && f->error_code == 0 && f->diverging_epoch.epoch == 0 &&
+		f->diverging_epoch.end_offset == 3 && f->records.len == 0,
+	    "it ends before the offset: where they part");
+	a.part.last_fetched_epoch = 7;
+	f = fetched(client_ask(c, 1, 12, &a.in));
+	ok(f != NULL && f->error_code == ERR_OFFSET_OUT_OF_RANGE && f->high_watermark == -1,
+	    "an epoch that is none yet");
+	ask_fetch(&a, "t", 0, 0, 0);
+	a.in.replica_id = 7;
+	f = fetched(client_ask(c, 1, 12, &a.in));
+	ok(f != NULL && f->error_code == ERR_NOT_LEADER_OR_FOLLOWER, "a replica that there is not");
+	client_free(c);
+	world_stop(&w);
+	world_end(&w);
+}
+
+/* The time of a batch's newest record is looked up and deleted by. */
+static void
+test_header_time(void)
+{
+	struct world w;
+	struct client *c;
+	struct batch_builder bb;
+	struct produce_ask a;
+	struct wire_bytes records;
+	const struct fetch_response_partition *f;
+	uint8_t bytes[512];
+	struct batch b;
+	int64_t newest;
+
+	world_begin(&w, 8, NULL);
+	make_topic(&w, "t", 1);
+	c = client_new(w.os, BROKER_ADDRESS);
+	batch_builder_init(&bb, CODEC_NONE, 0);
+	records = make_batch(&bb, 2, "x");
+	memcpy(bytes, records.data, (size_t)records.len);
+	batch_view(bytes, (size_t)records.len, &b);
+	newest = b.max_timestamp;
+	batch_set_max_timestamp(bytes, newest + 500);
+	ask_produce(&a, "t", 0, -1, (struct wire_bytes){bytes, records.len});
+	client_ask(c, 0, 9, &a.in);
+	f = fetch_one(c, "t", 0, 0, 100);
+	ok(f != NULL && batch_view(f->records.data, (size_t)f->records.len, &b) == BATCH_OK &&
+		batch_check(&b) == BATCH_OK && b.max_timestamp == newest,
+	    "a time in the header that no record has is set right");
+	batch_builder_release(&bb);
+	client_free(c);
+	world_stop(&w);
+	world_end(&w);
+}
+
 static void
 test_long_poll(void)
 {
@@ -185,6 +265,8 @@ main(void)
 {
 	test_versions();
 	test_produce_fetch();
+	test_fetch_epochs();
+	test_header_time();
 	test_long_poll();
 	test_pipeline();
 	test_crash();

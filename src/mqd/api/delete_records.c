@@ -80,6 +80,8 @@ start(struct part *part)
 		refuse(part, ERR_INVALID_TOPIC_EXCEPTION);
 	} else if (p == NULL) {
 		refuse(part, code);
+	} else if (!p->log->settings.log.cleanup_delete) {
+		refuse(part, ERR_POLICY_VIOLATION);
 	} else if (p->log->loaded) {
 		trim(part, p);
 	} else {

@@ -32,6 +32,12 @@ struct part {
 	int code;
 	int64_t high_watermark, stable_end, start_offset;
 	struct fetch_response_epoch_end diverging;
+	struct fetch_response_leader leader; /* told with some errors */
+	struct plog_job epoch_job; /* where the epoch ends that the client fetched last */
+	struct epoch_entry epoch_end;
+	int32_t leader_epoch;
+	bool epoch_known; /* epoch_end is what the log says */
+	bool unknown;     /* there is no such partition */
 	struct fetch_read *read; /* NULL: nothing was read */
 };
 
@@ -94,7 +100,9 @@ put_aborted(struct fetch *f, const struct part *p, struct fetch_response_partiti
 	size_t count = p->read != NULL ? p->read->read.aborted_count : 0;
 
 	out->aborted_transactions.items = NULL;
-	out->aborted_transactions.count = f->in->isolation_level == 1 && p->code == 0 ? 0 : -1;
+	/* Null is for those who did not ask; Kafka has empty ones with some errors. */
+	out->aborted_transactions.count =
+	    (f->in->isolation_level == 1 && p->code == 0) || p->unknown ? 0 : -1;
 	if (count == 0)
 		return 0;
 	out->aborted_transactions.items =
@@ -120,7 +128,7 @@ put_part(struct fetch *f, const struct part *p, struct fetch_response_partition 
 	    .error_code = (int16_t)p->code, .high_watermark = p->high_watermark,
 	    .last_stable_offset = p->stable_end, .log_start_offset = p->start_offset,
 	    .diverging_epoch = p->diverging,
-	    .current_leader = {.leader_id = -1, .leader_epoch = -1},
+	    .current_leader = p->leader,
 	    .snapshot_id = {.end_offset = -1, .epoch = -1}, .preferred_read_replica = -1};
 	/* Data NULL: a hole, of which the slice tells. */
 	out->records = (struct wire_bytes){len > 0 ? NULL : (const uint8_t *)"", (int32_t)len};
@@ -237,6 +245,8 @@ begin(struct fetch *f)
 	let_go(f);
 	f->at = 0;
 	f->bytes = f->memory = 0;
+	for (size_t i = 0; i < f->part_count; i++)
+		f->parts[i].epoch_known = false;
 	step(f);
 }
 
@@ -309,6 +319,41 @@ wait(struct fetch *f)
 
 /* --- reading ---------------------------------------------------------------------------- */
 
+static bool
+is_follower(const struct fetch *f)
+{
+	return f->in->replica_id >= 0 || f->in->replica_state.replica_id >= 0;
+}
+
+/* What was asked for, of a partition that is here. */
+static int
+check_asked(const struct fetch *f, const struct part *p)
+{
+	/* Kafka's codes for them, strange as they are. */
+	if (f->in->isolation_level < 0 || f->in->isolation_level > 1 || f->in->max_bytes < 0 ||
+	    p->entry->bytes_max < 0)
+		return ERR_UNKNOWN_SERVER_ERROR;
+	if (p->entry->leader_epoch >= 0) {
+		int code = partition_check_epoch(p->partition, p->entry->leader_epoch);
+
+		if (code != 0)
+			return code;
+	}
+	/* Nobody else has a replica of it. */
+	return is_follower(f) ? ERR_NOT_LEADER_OR_FOLLOWER : 0;
+}
+
+/* Clients look for the leader that they are told (KIP-951). */
+static void
+tell_leader(const struct fetch *f, struct part *p)
+{
+	if (f->x->request.version < 16 ||
+	    (p->code != ERR_NOT_LEADER_OR_FOLLOWER && p->code != ERR_FENCED_LEADER_EPOCH))
+		return;
+	p->leader.leader_id = p->partition->leader;
+	p->leader.leader_epoch = p->partition->leader_epoch;
+}
+
 static void
 look(struct fetch *f, struct part *p)
 {
@@ -317,15 +362,20 @@ look(struct fetch *f, struct part *p)
 
 	p->high_watermark = p->stable_end = p->start_offset = -1;
 	p->diverging = (struct fetch_response_epoch_end){.epoch = -1, .end_offset = -1};
+	p->leader = (struct fetch_response_leader){.leader_id = -1, .leader_epoch = -1};
 	p->partition =
 	    partitions_find(all, e->topic, e->topic_len, &e->topic_id, e->partition, &p->code);
+	p->unknown =
+	    p->code == ERR_UNKNOWN_TOPIC_OR_PARTITION || p->code == ERR_UNKNOWN_TOPIC_ID;
 	if (p->partition == NULL)
 		return;
-	p->code = partition_check_epoch(p->partition, e->leader_epoch);
-	if (p->code != 0)
+	p->code = check_asked(f, p);
+	if (p->code != 0) {
+		tell_leader(f, p);
 		p->partition = NULL;
-	else
+	} else {
 		p->bytes_seen = p->partition->log->bytes;
+	}
 }
 
 static void
@@ -353,6 +403,8 @@ read_done(struct fetch_read *r)
 
 	f->under_way = false;
 	p->code = read->code;
+	if (p->code != 0)
+		p->high_watermark = p->stable_end = p->start_offset = -1;
 	f->bytes += read->len;
 	if (read->data != NULL)
 		f->memory += read->len;
@@ -400,14 +452,77 @@ read_part(struct fetch *f, struct part *p, int64_t limit, size_t room)
 	return true;
 }
 
-/* The offsets that the log has, also those that may not be read yet: after a crash the
- * high watermark is behind until the first sync. */
+/* On the writer. */
+static int
+read_epoch_end(struct plog_job *j, struct mlog *log, struct err *err)
+{
+	struct part *p = j->ctx;
+
+	(void)err;
+	p->epoch_end = partition_epoch_end(
+	    &log->epochs, p->leader_epoch, p->entry->last_fetched_epoch, mlog_end(log));
+	return 0;
+}
+
+static void
+epoch_end_read(struct plog_job *j)
+{
+	struct part *p = j->ctx;
+	struct fetch *f = p->fetch;
+
+	f->under_way = false;
+	p->epoch_known = true;
+	if (j->err.code != 0)
+		p->epoch_end = (struct epoch_entry){EPOCH_NONE, -1};
+	step(f);
+}
+
+/* A client that says which epoch it fetched last has it held against the log (KIP-595).
+ * False: it is not known yet, and is being read. */
+static bool
+check_last_epoch(struct fetch *f, struct part *p)
+{
+	const struct fetch_entry *e = p->entry;
+
+	if (e->last_fetched_epoch < 0)
+		return true;
+	if (!p->epoch_known) {
+		p->leader_epoch = p->partition->leader_epoch;
+		/* Of a log that was never written. */
+		p->epoch_end = partition_epoch_end(&(struct epochs){0}, p->leader_epoch,
+		    e->last_fetched_epoch, p->partition->log->end_offset);
+		p->epoch_job = (struct plog_job){.run = read_epoch_end, .done = epoch_end_read,
+		    .look = true, .ctx = p};
+		f->under_way = true;
+		plog_run(p->partition->log, &p->epoch_job);
+		return false;
+	}
+	if (p->epoch_end.epoch == EPOCH_NONE || e->offset < p->partition->log->start_offset) {
+		p->code = ERR_OFFSET_OUT_OF_RANGE;
+	} else if (p->epoch_end.epoch < e->last_fetched_epoch ||
+	    p->epoch_end.start_offset < e->offset) {
+		p->diverging.epoch = p->epoch_end.epoch;
+		p->diverging.end_offset = p->epoch_end.start_offset;
+	}
+	return true;
+}
+
+/* The offsets that the log has, also those that may not be read yet: who wrote them
+ * knows them, and after a crash the high watermark is behind until the first sync. */
 static bool
 is_in_range(const struct part *p)
 {
 	const struct plog *l = p->partition->log;
 
 	return p->entry->offset >= l->start_offset && p->entry->offset <= l->end_offset;
+}
+
+static void
+note_ends(struct part *p)
+{
+	p->high_watermark = p->partition->high_watermark;
+	p->stable_end = partition_stable_end(p->partition);
+	p->start_offset = p->partition->log->start_offset;
 }
 
 /* One part. False: it goes on later. */
@@ -428,15 +543,17 @@ step_part(struct fetch *f, struct part *p)
 		plog_load(p->partition->log, &f->load);
 		return false;
 	}
-	p->high_watermark = p->partition->high_watermark;
-	p->stable_end = partition_stable_end(p->partition);
-	p->start_offset = p->partition->log->start_offset;
-	limit = partition_readable_end(p->partition, f->in->isolation_level);
-	if (!is_in_range(p))
+	if (!check_last_epoch(f, p))
+		return false;
+	if (p->diverging.epoch < 0 && !is_in_range(p))
 		p->code = ERR_OFFSET_OUT_OF_RANGE;
+	if (p->code == 0)
+		note_ends(p);
+	limit = partition_readable_end(p->partition, f->in->isolation_level);
 	if (f->memory >= MEMORY_MAX)
 		room = 0;
-	if (p->code != 0 || p->entry->offset >= limit || (room == 0 && f->bytes > 0)) {
+	if (p->code != 0 || p->diverging.epoch >= 0 || p->entry->offset >= limit ||
+	    (room == 0 && f->bytes > 0)) {
 		f->at++;
 		return true;
 	}
@@ -509,6 +626,10 @@ api_fetch(struct exchange *x)
 	code = fetch_context_begin(b->fetch_sessions, in, x->request.version, &x->arena, &f->context);
 	if (code == 0 && lay_out(f) == -1)
 		code = ERR_NOMEM;
+	/* Before version 13 each partition is told so. */
+	if (code == 0 && x->request.version >= 13 &&
+	    (in->isolation_level < 0 || in->isolation_level > 1))
+		code = ERR_UNKNOWN_SERVER_ERROR;
 	if (code != 0) {
 		fetch_context_end(b->fetch_sessions, &f->context);
 		reply_error(x, code);

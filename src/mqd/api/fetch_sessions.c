@@ -275,7 +275,7 @@ begin_full(struct fetch_sessions *all, const struct fetch_request *in, int versi
 
 	if (in->session_id != 0 && old != NULL)
 		session_close(all, old);
-	if (in->session_epoch == 0 && in->topics.count > 0) {
+	if (in->session_epoch == 0) {
 		s = session_new(all, in, version);
 		if (s == NULL)
 			return ERR_NOMEM;
@@ -347,7 +347,7 @@ fetch_context_answered(struct fetch_context *c, struct fetch_entry *e, int64_t h
 
 	e->high_watermark = high_watermark;
 	e->start_offset = start_offset;
-	if (has_records && c->session != NULL) {
+	if (has_records && c->incremental) {
 		TAILQ_REMOVE(c->entries, e, link);
 		TAILQ_INSERT_TAIL(c->entries, e, link);
 	}

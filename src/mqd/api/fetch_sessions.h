@@ -73,7 +73,7 @@ int fetch_context_begin(struct fetch_sessions *all, const struct fetch_request *
 int32_t fetch_context_id(const struct fetch_context *c);
 
 /* What was answered for a partition: true if it belongs in the answer. One with
- * records is served last the next time. */
+ * records is served last the next time, once the session has begun. */
 bool fetch_context_answered(struct fetch_context *c, struct fetch_entry *e, int64_t high_watermark,
     int64_t start_offset, bool has_records, bool has_news);
 

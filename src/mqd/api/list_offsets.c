@@ -195,6 +195,10 @@ start(struct part *part)
 		refuse(part, ERR_INVALID_REQUEST);
 		return;
 	}
+	if (part->list->in->isolation_level < 0 || part->list->in->isolation_level > 1) {
+		refuse(part, ERR_UNKNOWN_SERVER_ERROR); /* as Kafka */
+		return;
+	}
 	if (!is_known(part->in->timestamp, part->list->x->request.version)) {
 		refuse(part, ERR_UNSUPPORTED_VERSION);
 		return;

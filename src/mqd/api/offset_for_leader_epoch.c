@@ -11,6 +11,7 @@ struct part {
 	const struct offset_for_leader_epoch_request_partition *in;
 	struct offset_for_leader_epoch_response_partition *out;
 	struct plog_job job;
+	int32_t leader_epoch; /* when it was asked for */
 	struct epoch_entry end;
 };
 
@@ -33,7 +34,8 @@ read_end(struct plog_job *j, struct mlog *log, struct err *err)
 	struct part *part = j->ctx;
 
 	(void)err;
-	part->end = epochs_end_of(&log->epochs, part->in->leader_epoch, mlog_end(log));
+	part->end = partition_epoch_end(
+	    &log->epochs, part->leader_epoch, part->in->leader_epoch, mlog_end(log));
 	return 0;
 }
 
@@ -49,10 +51,6 @@ end_read(struct plog_job *j)
 		code = ERR_KAFKA_STORAGE_ERROR;
 	if (code != 0) {
 		part->out->error_code = (int16_t)code;
-	} else if (part->in->leader_epoch == p->leader_epoch) {
-		/* Its own epoch, which the log may not have a record of yet. */
-		part->out->leader_epoch = p->leader_epoch;
-		part->out->end_offset = p->log->end_offset;
 	} else {
 		part->out->leader_epoch = part->end.epoch;
 		part->out->end_offset = part->end.start_offset;
@@ -73,7 +71,10 @@ start(struct part *part)
 		part->out->error_code = (int16_t)code;
 		return;
 	}
-	part->end = (struct epoch_entry){-1, -1};
+	part->leader_epoch = p->leader_epoch;
+	/* Of a log that was never written. */
+	part->end = partition_epoch_end(
+	    &(struct epochs){0}, p->leader_epoch, part->in->leader_epoch, p->log->end_offset);
 	part->job = (struct plog_job){.run = read_end, .done = end_read, .look = true, .ctx = part};
 	gather_add(part->gather);
 	plog_run(p->log, &part->job);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "mqd/api/api.h"
+#include "mqd/api/configs.h"
 #include "mqd/broker.h"
 #include "mqd/cluster/cluster.h"
 #include "mqd/replica/partition.h"
@@ -19,7 +20,8 @@ api_init_producer_id(struct exchange *x)
 		return;
 	}
 	out->producer_epoch = -1;
-	if (in->transactional_id.len == 0)
+	/* Both or none, and -1 is none. */
+	if ((in->producer_id == -1) != (in->producer_epoch == -1) || in->transactional_id.len == 0)
 		out->error_code = ERR_INVALID_REQUEST;
 	else if (in->transactional_id.len > 0) /* there is no coordinator of transactions here */
 		out->error_code = ERR_COORDINATOR_NOT_AVAILABLE;
@@ -95,6 +97,24 @@ copied(struct plog_job *j)
 	gather_one(part->gather);
 }
 
+/* No such partition: there can be no such topic, there is none, or it has no such one. */
+static void
+say_missing(struct exchange *x, const struct wire_str *topic,
+    struct describe_producers_response_partition *out)
+{
+	char *name = arena_memdup(&x->arena, topic->data, (size_t)topic->len);
+	const char *fault = name != NULL ? topic_name_fault(&x->arena, name) : NULL;
+	int code;
+
+	(void)partitions_find(
+	    x->broker->partitions, topic->data, (size_t)topic->len, NULL, 0, &code);
+	if (fault != NULL)
+		out->error_code = ERR_INVALID_TOPIC_EXCEPTION;
+	else if (code == ERR_UNKNOWN_TOPIC_OR_PARTITION)
+		fault = "This server does not host this topic-partition.";
+	out->error_message = fault != NULL ? wire_str_of(fault) : wire_str_null();
+}
+
 static int
 start_topic(struct exchange *x, struct gather *g,
     const struct describe_producers_request_topic_request *in,
@@ -118,8 +138,10 @@ start_topic(struct exchange *x, struct gather *g,
 		*parts[i].out = (struct describe_producers_response_partition){
 		    .partition_index = number, .error_code = (int16_t)code,
 		    .error_message = wire_str_null()};
-		if (p == NULL)
+		if (p == NULL) {
+			say_missing(x, &in->name, parts[i].out);
 			continue;
+		}
 		parts[i].job =
 		    (struct plog_job){.run = copy_producers, .done = copied, .look = true,
 			.ctx = &parts[i]};

@@ -327,6 +327,9 @@ follow(struct partitions *ps, const struct image *im, struct topic *t, int32_t n
 	p->leader_epoch = ip->leader_epoch;
 	p->isr_count = ip->isr_count;
 	p->min_isr = (int32_t)strtol(topic_config_value(im, t->name, "min.insync.replicas", NULL), NULL, 10);
+	/* More than there are would refuse every write (Partition.effectiveMinIsr). */
+	if ((size_t)p->min_isr > ip->replica_count)
+		p->min_isr = (int32_t)ip->replica_count;
 	if (turned)
 		wake(p);
 	return 0;
@@ -394,6 +397,19 @@ partition_check_epoch(const struct partition *p, int32_t epoch)
 	if (epoch == -1 || epoch == p->leader_epoch)
 		return 0;
 	return epoch < p->leader_epoch ? ERR_FENCED_LEADER_EPOCH : ERR_UNKNOWN_LEADER_EPOCH;
+}
+
+struct epoch_entry
+partition_epoch_end(
+    const struct epochs *e, int32_t leader_epoch, int32_t epoch, int64_t log_end)
+{
+	int32_t latest = epochs_latest(e);
+
+	if (epoch == leader_epoch || (latest == EPOCH_NONE && epoch != EPOCH_NONE && epoch < leader_epoch))
+		return (struct epoch_entry){epoch, log_end};
+	if (latest != EPOCH_NONE && latest < epoch && epoch < leader_epoch)
+		return (struct epoch_entry){latest, log_end};
+	return epochs_end_of(e, epoch, log_end);
 }
 
 /* --- life ------------------------------------------------------------------------------- */

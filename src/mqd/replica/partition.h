@@ -35,7 +35,7 @@ struct partition {
 	int32_t number;
 	int32_t leader, leader_epoch;
 	int64_t high_watermark;
-	int32_t min_isr; /* min.insync.replicas */
+	int32_t min_isr; /* min.insync.replicas, at most as many as there are */
 	size_t isr_count;
 	bool internal;
 	bool deleted; /* `log` is NULL; it is freed when nobody waits any more */
@@ -62,6 +62,11 @@ struct partition *partitions_find(struct partitions *ps, const char *topic, size
 /* current_leader_epoch of a request (-1: none given): 0, FENCED_LEADER_EPOCH,
  * UNKNOWN_LEADER_EPOCH (KIP-320). */
 int partition_check_epoch(const struct partition *p, int32_t epoch);
+
+/* Where `epoch` ends in the log of a leader of `leader_epoch`, of which there need be no
+ * record yet: as epochs_end_of. Any thread. */
+struct epoch_entry partition_epoch_end(
+    const struct epochs *e, int32_t leader_epoch, int32_t epoch, int64_t log_end);
 
 /* The end of what is stable: the high watermark, or the first open transaction. */
 int64_t partition_stable_end(const struct partition *p);
