@@ -3,11 +3,14 @@ from oracle_words import (T, T0, ask, batch, by_topic, case, fetch, idem, joined
                           put, record, silent)
 
 ONE = {"t": 1}
+WAIT = {"maxWaitMs": 9000, "minBytes": 1}
 
 
 def refused(name, records, topics=None, **more):
-    """One request, and what the log holds afterwards."""
-    case(name, "Produce", ask("Produce", produce("$t", records, **more)), ask("Fetch", fetch("$t"), v=12),
+    """One request, and what the log holds afterwards; where the answer does not wait
+    until that can be read, the reader does."""
+    read = WAIT if more.get("acks") == 1 else {}
+    case(name, "Produce", ask("Produce", produce("$t", records, **more)), ask("Fetch", fetch("$t", **read), v=12),
          topics=topics or ONE)
 
 
@@ -29,7 +32,7 @@ refused("acks 2", batch(1), acks=2)
 refused("acks -2", batch(1), acks=-2)
 refused("timeout 0", batch(1), timeout=0)
 refused("timeout -1", batch(1), timeout=-1)
-case("acks 0", "Produce", silent("Produce", produce("$t", batch(1), acks=0)), ask("Fetch", fetch("$t"), v=12), topics=ONE)
+case("acks 0", "Produce", silent("Produce", produce("$t", batch(1), acks=0)), ask("Fetch", fetch("$t", **WAIT), v=12), topics=ONE)
 case("acks 0 to an unknown topic closes the connection", "Produce",
      silent("Produce", produce("$none", batch(1), acks=0)))
 case("acks 0 with a bad crc closes the connection", "Produce",
