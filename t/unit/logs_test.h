@@ -252,6 +252,8 @@ append_one(struct node *n, struct plog *l, struct make m, struct plog_append *ou
 {
 	struct one_append o;
 
+	if (out != NULL)
+		*out = (struct plog_append){0};
 	append_begin(l, &o, m);
 	if (!node_turn(n, &o.done)) {
 		free(o.bytes);
