@@ -260,6 +260,47 @@ test_crash(void)
 	ok(kept, "what was acknowledged survives every crash");
 }
 
+static int64_t
+latest(struct client *c, const char *topic)
+{
+	struct list_offsets_request in;
+	struct list_offsets_request_partition part = {.current_leader_epoch = -1, .timestamp = -1};
+	struct list_offsets_request_topic t = {.name = wire_str_of(topic)};
+	const struct list_offsets_response *out;
+
+	wire_init(&wire_list_offsets_request, &in);
+	t.partitions.items = &part;
+	t.partitions.count = 1;
+	in.replica_id = -1;
+	in.topics.items = &t;
+	in.topics.count = 1;
+	out = client_ask(c, 2, 7, &in);
+	return out != NULL ? out->topics.items[0].partitions.items[0].offset : -1;
+}
+
+/* The end is not told lower after a kill than what has been written. */
+static void
+test_kill(void)
+{
+	struct world w;
+	struct client *c;
+
+	world_begin(&w, 5, NULL);
+	make_topic(&w, "t", 1);
+	c = client_new(w.os, BROKER_ADDRESS);
+	sim_settings(w.disk)->sync_ms = 500;
+	produce_one(c, "t", 0, -1, 2, "x");
+	produce_one(c, "t", 0, 1, 3, "x");
+	client_free(c);
+	world_kill(&w);
+	world_start(&w);
+	c = client_new(w.os, BROKER_ADDRESS);
+	is_int(latest(c, "t"), 5, "after a kill the end is that of all that was written");
+	client_free(c);
+	world_stop(&w);
+	world_end(&w);
+}
+
 int
 main(void)
 {
@@ -269,6 +310,7 @@ main(void)
 	test_header_time();
 	test_long_poll();
 	test_pipeline();
+	test_kill();
 	test_crash();
 	return tap_done();
 }

@@ -95,6 +95,15 @@ world_stop(struct world *w)
 	os_free(w->os);
 }
 
+/* The process is killed; the machine goes on. */
+static inline void
+world_kill(struct world *w)
+{
+	sim_os_kill(w->os);
+	broker_free(w->broker);
+	os_free(w->os);
+}
+
 /* The machine loses power: unsynced writes by `seed`. */
 static inline void
 world_crash(struct world *w, uint64_t seed)

@@ -122,7 +122,6 @@ struct plog_impl {
 	bool closing;      /* ITEM_CLOSE is queued or with the writer */
 	bool discard;      /* when it is closed, nothing of it is to be kept */
 	bool going;        /* the directory is being removed */
-	bool opened_unsynced; /* and the writer does not know it yet */
 	bool lent;         /* in the sync set */
 	bool touched;      /* scratch of a turn's end */
 	bool file_open;    /* the writer has a struct mlog */

@@ -145,6 +145,12 @@ open_log(struct plog_impl *i, struct err *err)
 		mlog_release(&i->log);
 		return -1;
 	}
+	/* What is there counts from the first answer on: nobody is told an end that is
+	 * below what was seen before. */
+	if (i->log.tail.synced_offset < mlog_end(&i->log) && mlog_sync(&i->log, err) == -1) {
+		mlog_release(&i->log);
+		return -1;
+	}
 	keep_tail(i);
 	plog_tell(i);
 	i->told.exact = true;
@@ -224,10 +230,7 @@ open_done(struct os_job *j)
 		is_open(i);
 		take_told(i);
 		i->plog->loaded = true;
-		/* Not all of it may be durable. */
-		i->opened_unsynced = i->plog->synced_offset < i->plog->end_offset;
-		s->wanted = s->wanted || i->opened_unsynced;
-		s->set_anew = s->set_anew || i->set_anew || i->opened_unsynced;
+		s->set_anew = s->set_anew || i->set_anew;
 		break;
 	case OPENED_ABSENT:
 		i->absent = i->plog->loaded = true;

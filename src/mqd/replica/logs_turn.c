@@ -417,8 +417,7 @@ scan(struct logs *s)
 	}
 }
 
-/* No turn is under way, so the writer's part of a log may be written to: settings, and
- * that not all of a log that was just opened is durable. */
+/* No turn is under way, so the writer's part of a log may be written to: settings. */
 static void
 give_news(struct logs *s)
 {
@@ -433,11 +432,7 @@ give_news(struct logs *s)
 			i->log.config = i->plog->settings.log;
 		}
 		i->clock = s->clock;
-		if (i->opened_unsynced) {
-			i->forced = true;
-			plog_dirty(i);
-		}
-		i->set_anew = i->opened_unsynced = false;
+		i->set_anew = false;
 	}
 }
 
