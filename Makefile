@@ -68,8 +68,8 @@ lint:
 check: deps
 	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all tests
 	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all tests
-	t/run -j $(JOBS) interop clients lint project unit@build/check fault@build/check bats@build/check \
-	    unit@build/san fault@build/san fuzz@build/san bats@build/san
+	t/run -j $(JOBS) interop clients@build/san lint project unit@build/check fault@build/check \
+	    bats@build/check unit@build/san fault@build/san fuzz@build/san bats@build/san
 interop: deps all
 	t/run -j $(JOBS) interop clients interop-full
 fuzz: deps

@@ -4,7 +4,9 @@
 #   broker_up DIR        starts one on DIR, if it is ours to start; $BROKER is its
 #                        HOST:PORT
 #   broker_down DIR      stops what broker_up started
-#   broker_crash DIR     kills an mqd that broker_up started, and starts it again
+#   broker_again DIR     stops an mqd that broker_up started, and starts it again
+#   broker_crash DIR [SECONDS...]   the same, but kills it; SECONDS after each of
+#                        its starts once more
 #   lines N [TEXT]       N lines, "TEXT 0001"...
 #   eventually COMMAND   again until it is true, for a minute
 #   kcat_read TOPIC [OPTION...]   all that the topic has, by kcat
@@ -33,26 +35,42 @@ broker_up()
 	export BROKER
 }
 
-# An mqd ends by itself, and tells of no error.
 broker_down()
 {
 	if [ -n "${MQ_TEST_KAFKA-}" ] && [ -z "${MQ_TEST_BROKER-}" ]; then
 		kafka_stop "$1"
 	elif [ -e "$1.pid" ]; then
-		_mqd_end TERM "$1"
-		if ! tail -n 1 "$1.err" | grep -q ' info stopped$' || grep -q '^[^ ]* error ' "$1.err"; then
-			tail -n 20 "$1.err" >&2
-			return 1
-		fi
+		_mqd_stop "$1"
 	fi
 }
 
 # Again on the port that it had, as clients that go on find it.
+broker_again()
+{
+	_mqd_stop "$1" && _mqd_start "$1" "$BROKER"
+}
+
 broker_crash()
 {
+	local after
+
 	_mqd_end KILL "$1"
-	cp "$1.err" "$1.err.$EPOCHREALTIME"
+	for after in "${@:2}"; do
+		_mqd_launch "$1" "$BROKER"
+		sleep "$after"
+		_mqd_end KILL "$1"
+	done
 	_mqd_start "$1" "$BROKER"
+}
+
+# An mqd ends by itself, and tells of no error.
+_mqd_stop()
+{
+	_mqd_end TERM "$1"
+	if ! tail -n 1 "$1.err" | grep -q ' info stopped$' || grep -q '^[^ ]* error ' "$1.err"; then
+		tail -n 20 "$1.err" >&2
+		return 1
+	fi
 }
 
 _mqd_end()
@@ -62,6 +80,7 @@ _mqd_end()
 
 	kill -s "$1" "$pid" 2>/dev/null || :
 	eventually _gone "$pid" || return
+	cat "$2.err" >>"$2.log"
 	rm -f "$2.pid"
 }
 
@@ -70,15 +89,21 @@ _gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# File descriptor 3 is bats' own.
-_mqd_start()
+# Its pid is in DIR.pid, what it says in DIR.err, what earlier ones said in
+# DIR.log. File descriptor 3 is bats' own.
+_mqd_launch()
 {
 	mkdir -p "$1"
-	: >"$1.err" # what an earlier one said is not asked
+	: >"$1.err"
 	mqd -F none -d "$1" --listen "$2" "${_broker_properties[@]/#/-X}" \
 		</dev/null >"$1.out" 2>"$1.err" 3>&- &
 	printf '%s\n' $! >"$1.pid"
-	eventually _mqd_ready_or_gone "$1" "$!"
+}
+
+_mqd_start()
+{
+	_mqd_launch "$@"
+	eventually _mqd_ready_or_gone "$1"
 	grep -q ' info ready$' "$1.err" || {
 		cat "$1.err" >&2
 		return 1
@@ -88,7 +113,7 @@ _mqd_start()
 
 _mqd_ready_or_gone()
 {
-	grep -q ' info ready$' "$1.err" || _gone "$2"
+	grep -q ' info ready$' "$1.err" || _gone "$(cat "$1.pid")"
 }
 
 lines()
