@@ -20,8 +20,6 @@
 #define EXIT_NOT_RUNNABLE 126
 #define EXIT_NO_COMMAND 127
 
-extern char **environ;
-
 /* --- the directory ---------------------------------------------------------------------- */
 
 int

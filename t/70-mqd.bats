@@ -120,9 +120,9 @@ address() {
 	}
 	echo log.dirs=file >m.conf
 	[ "$(dir_of -F m.conf)" = file ]
-	[ "$(MQ_DIR=env dir_of -F m.conf)" = env ]
-	[ "$(MQ_DIR=env dir_of -F m.conf -X log.dirs=x)" = x ]
-	[ "$(MQ_DIR=env dir_of -F m.conf -X log.dirs=x -d d)" = d ]
+	[ "$(MQ_DIR=mine dir_of -F m.conf)" = mine ]
+	[ "$(MQ_DIR=mine dir_of -F m.conf -X log.dirs=x)" = x ]
+	[ "$(MQ_DIR=mine dir_of -F m.conf -X log.dirs=x -d d)" = d ]
 	[ "$(dir_of)" = "$HOME/.local/share/mq" ]
 }
 

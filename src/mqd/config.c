@@ -274,14 +274,6 @@ broker_config_refresh(struct broker_config *c, const struct image *im)
 
 /* --- finishing --------------------------------------------------------------------------- */
 
-static const struct {
-	const char *topic_name, *spellings[3]; /* the one that counts most first */
-} spelled[] = {
-    {"retention.ms", {"log.retention.ms", "log.retention.minutes", "log.retention.hours"}},
-    {"segment.ms", {"log.roll.ms", "log.roll.hours", NULL}},
-    {"segment.jitter.ms", {"log.roll.jitter.ms", "log.roll.jitter.hours", NULL}},
-};
-
 static int
 default_put(struct broker_config *c, const char *broker_name, struct err *err)
 {
@@ -300,17 +292,20 @@ default_put(struct broker_config *c, const char *broker_name, struct err *err)
 	return text_put(&c->topic_defaults, t->name, text, err);
 }
 
+/* Of several spellings the one that counts most is put last. */
 static int
 topic_defaults_set(struct broker_config *c, struct err *err)
 {
-	for (const struct topic_config *t = topic_configs; t->name != NULL; t++)
-		if (t->broker_name != NULL && default_put(c, t->broker_name, err) == -1)
-			return -1;
-	for (size_t i = 0; i < sizeof(spelled) / sizeof(spelled[0]); i++)
-		for (size_t j = 3; j-- > 0;)
-			if (spelled[i].spellings[j] != NULL &&
-			    default_put(c, spelled[i].spellings[j], err) == -1)
+	for (const struct topic_config *t = topic_configs; t->name != NULL; t++) {
+		const char *spelled[3];
+
+		if (t->broker_name == NULL)
+			continue;
+		broker_key_spellings(t->broker_name, spelled);
+		for (size_t i = 3; i-- > 0;)
+			if (spelled[i] != NULL && default_put(c, spelled[i], err) == -1)
 				return -1;
+	}
 	return 0;
 }
 

@@ -103,6 +103,10 @@ const struct broker_key *broker_key_find(const char *name);
  * log.retention.hours and its like `unit_ms` is what one of it means, else 1. */
 const struct topic_config *broker_topic_key(const char *name, int64_t *unit_ms);
 
+/* The spellings of a broker's key that are looked at for it, nearest first: at most 3,
+ * the rest NULL. */
+void broker_key_spellings(const char *name, const char *out[3]);
+
 /* One of Kafka's, without effect here. */
 bool broker_key_is_foreign(const char *name);
 

@@ -206,7 +206,8 @@ advertised_find(const struct broker_config *c, const char *name, struct listener
 	while (list_next(&list, word, sizeof(word))) {
 		if (listener_parse(out, word, "advertised.listeners", err) == -1)
 			return -1;
-		if (out->path != NULL || *out->host == '\0')
+		out->path = NULL; /* it would point into `word`, and has no host anyway */
+		if (*out->host == '\0')
 			return err_set(err, ERR_CONFIG, "advertised.listeners: '%s' names no host", word);
 		if (host_is_any(out->host))
 			return err_set(err, ERR_CONFIG,

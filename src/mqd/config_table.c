@@ -214,6 +214,26 @@ broker_topic_key(const char *name, int64_t *unit_ms)
 	return NULL;
 }
 
+/* What counts most first. */
+static const char *const spellings[][3] = {
+    {"log.retention.ms", "log.retention.minutes", "log.retention.hours"},
+    {"log.roll.ms", "log.roll.hours", NULL},
+    {"log.roll.jitter.ms", "log.roll.jitter.hours", NULL},
+};
+
+void
+broker_key_spellings(const char *name, const char *out[3])
+{
+	out[0] = name;
+	out[1] = out[2] = NULL;
+	for (size_t i = 0; i < COUNT(spellings); i++) {
+		if (strcmp(spellings[i][0], name) == 0) {
+			out[1] = spellings[i][1];
+			out[2] = spellings[i][2];
+		}
+	}
+}
+
 bool
 broker_key_is_foreign(const char *name)
 {

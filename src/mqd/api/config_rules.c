@@ -380,26 +380,7 @@ topic_name_fault(struct arena *a, const char *name)
 	return arena_strdup(a, text);
 }
 
-/* --- spellings ------------------------------------------------------------------------------ */
-
-static const char *const spellings[][3] = {
-    {"log.retention.ms", "log.retention.minutes", "log.retention.hours"},
-    {"log.roll.ms", "log.roll.hours", NULL},
-    {"log.roll.jitter.ms", "log.roll.jitter.hours", NULL},
-};
-
-void
-broker_key_spellings(const char *name, const char *out[3])
-{
-	out[0] = name;
-	out[1] = out[2] = NULL;
-	for (size_t i = 0; i < COUNT(spellings); i++) {
-		if (strcmp(spellings[i][0], name) == 0) {
-			out[1] = spellings[i][1];
-			out[2] = spellings[i][2];
-		}
-	}
-}
+/* --- defaults ------------------------------------------------------------------------------- */
 
 const char *
 broker_key_default(const char *name)

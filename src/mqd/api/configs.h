@@ -74,10 +74,6 @@ const struct image_configs *resource_configs(
 /* Kafka's text for a name that no topic can have; NULL: it is good. In the arena. */
 const char *topic_name_fault(struct arena *a, const char *name);
 
-/* The spellings of a broker's key that are looked at for it, nearest first: at most 3,
- * the rest NULL. */
-void broker_key_spellings(const char *name, const char *out[3]);
-
 /* What Kafka calls the default of a broker's key: of log.retention.ms and its like it
  * has none, those in hours do. NULL: none. */
 const char *broker_key_default(const char *name);

@@ -24,7 +24,7 @@ struct client {
 struct metrics {
 	struct broker *broker;
 	struct os_listener listener;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(client_list, client) clients;
 	size_t count;
 	int64_t started_ms;
 	bool ended; /* metrics_free waits for the streams */
