@@ -11,8 +11,12 @@ def ours_says_more(kafka, ours):
     return kafka is None or isinstance(kafka, str) and isinstance(ours, str)
 
 
-def only_kafka(kafka, ours):
+def only_kafka(_kafka, ours):
     return ours == "(absent)"
+
+
+def only_ours(kafka, _ours):
+    return kafka == "(absent)"
 
 
 PART = r"responses\[.*\]\.partitionResponses\[.*\]"
@@ -43,16 +47,50 @@ ACCEPTED = [
          reason="Kafka drops all but the last batch without a word; mqd appends and answers each"),
     # --- answers that mirror the request
     dict(case=": (no partitions|the same (topic|partition) twice|good and bad( partitions)? together|some good, some bad)$",
-         field=r"(Produce|ListOffsets|DeleteRecords|Fetch) (responses|topics)(\[[^]]*\])?(\.partition(s|Responses)\[[^]]*\])?"
-               r"(\.partitions#order|#order)?",
+         field=r"(Produce|ListOffsets|DeleteRecords|Fetch) (responses|topics)(\[[^]]*\])?"
+               r"(\.partition(s|Responses)\[[^]]*\])?(\.partitions#order|#order)?",
          reason="the answer has what was asked in the order in which it was asked; Kafka sorts by what went wrong, "
                 "and joins and leaves out"),
+    dict(field=r"(DescribeGroups groups|ListGroups groups|DeleteGroups results|OffsetFetch (groups\[.*\]\.)?topics|"
+               r"Metadata topics|ListConfigResources configResources|DescribeConfigs results\[.*\]\.configs)#order",
+         reason="in the order of the request, or of the names; Kafka's is that of its hash tables"),
     # --- Fetch
     dict(field=r"Fetch .*\.records\[\d+\]", test=lambda kafka, ours: isinstance(kafka, dict) and list(kafka) == ["cutShort"],
          reason="whole batches only; Kafka cuts the last one where the byte limit is, and clients throw it away"),
-    dict(case="^Fetch: isolation level", field=r"Fetch .*abortedTransactions", reason="null, since there are none; empty with Kafka"),
-    dict(case="^Fetch: the same partition twice", field=r"Fetch responses.*", reason="both are answered; the last with Kafka"),
+    dict(case="^Fetch: isolation level", field=r"Fetch .*abortedTransactions",
+         reason="null, since there are none; empty with Kafka"),
+    dict(case="^Fetch: the same partition twice", field=r"Fetch responses.*",
+         reason="both are answered; the last with Kafka"),
+    # --- configurations
+    dict(field=r"DescribeConfigs results\[1\]\.configs\[[^]]*\]", test=only_kafka,
+         reason="a broker has the keys that mean something to mqd"),
+    dict(field=r"(DescribeConfigs results|CreateTopics topics)\[.*\]\.configs"
+               r"\[(log\.flush\.interval|flush)\.messages\]\.(value|synonyms.*)",
+         reason="every append is synced unless somebody asks for less"),
+    dict(field=r"DescribeConfigs results\[1\]\.configs\[(listeners|advertised\.listeners|process\.roles|"
+               r"listener\.security\.protocol\.map|controller\..*)\]\..*",
+         reason="mqd is given less: it has one listener, and its controller needs none"),
+    dict(field=r"DescribeConfigs results\[1\]\.configs\[queued\.max\.request\.bytes\]\..*",
+         reason="the memory of requests is bounded by default"),
+    dict(field=r"DescribeConfigs results\[1\]\.configs\[(allow\.anonymous\.network|disk\.min\.free|metrics\.listen)\]",
+         test=only_ours, reason="keys of mqd's own"),
+    dict(case="^CreateTopics: two bad configs", field=r"CreateTopics .*\.errorMessage", test=ours_says_more,
+         reason="which one of two is named is chance with Kafka"),
+    dict(case="^CreateTopics: config ", field=r"CreateTopics .*\.configs\[(retention\.ms|preallocate)\]\.value",
+         reason="values are told as they are understood, without spaces and in small letters"),
+    dict(field=r"DescribeConfigs results\[.*\]\.configs\[.*\]\.documentation", test=ours_says_more,
+         reason="the texts are ours"),
+    dict(case="^DescribeConfigs: good and bad together", field=r"DescribeConfigs results\[.*\]\..*",
+         reason="a resource type that is none fails its own resource; with Kafka every one in the request"),
+    dict(case="^IncrementalAlterConfigs: a key of one broker for all", field=r".* responses\[\]\.errorMessage",
+         test=ours_says_more, reason="the same code in other words"),
+    dict(case="^AlterConfigs: a resource twice", field=r"AlterConfigs",
+         reason="Kafka never answers; mqd does, INVALID_REQUEST"),
+    # --- groups
+    dict(case="^JoinGroup: a protocol twice", field=r"JoinGroup", reason="Kafka never answers; mqd does"),
     # --- the protocol
+    dict(case="^Metadata: a string that is no UTF-8", field=r"Metadata topics\[.*\]",
+         reason="a name is told as it came; Kafka has replaced what is no UTF-8"),
     dict(case="^ApiVersions: a client id of length -2", field=r"raw.*",
          reason="a length below -1 is no null: the connection is closed"),
 ]
