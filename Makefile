@@ -54,7 +54,7 @@ $(TOOLS):             $(BUILD)/mq-tools
 	@ln -f $< $@ 2>/dev/null || cp -f $< $@
 $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmqd.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
-$(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmq.a
+$(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmqd.a $(BUILD)/libmq.a
 $(BENCH): %:          %.o $(BUILD)/libmqd.a $(BUILD)/libmq.a
 tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH) $(SHIMS)
 fuzzers:              $(FUZZ)

@@ -328,6 +328,23 @@ ENVELOPES = [
 ]
 
 
+def request():
+    """Every API alone, in its newest and oldest versions, at the end of a story, too."""
+    def ask(api, version=0, how=0, body=b""):
+        return bytes([api, version, how]) + part(body)
+    for api in range(31):
+        for version in range(0, 14, 2):
+            yield b"\0" + ask(api, version)
+        for body in (b"\1" * 40, b"\2" * 60, bytes(range(80)), bytes(range(80, 0, -1)), b"\0\1\0\2\0\3" * 9):
+            yield b"\2" + ask(api, 0, 0, body) + ask(api, 1, 1, body)
+            yield b"\2" + ask(api, 0, 8, body + b"\0\4\1\0\7\2\0\x0b\3")
+        yield b"\1" + ask(14) + ask(0, 1) + ask(api) + ask(api, 0, 5) + ask(15)
+        yield b"\2" + ask(7, 6) + ask(10) + ask(4) + ask(api) + ask(9) + ask(5)
+    for how in range(0, 256, 3):
+        yield b"\2" + ask(0, 1, 0, b"\0" * 4 + bytes([0, 0, 0, 0, how, 0]))
+        yield b"\2" + ask(0, 1, 0, b"\0" * 4 + bytes([0, 0, 0, 0, 0x20, how, 7, 0, 9, 5, 0, 61, 6]))
+
+
 def envelope():
     for text in ENVELOPES:
         yield b"\x00" + text.encode()
