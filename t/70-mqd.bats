@@ -140,10 +140,9 @@ address() {
 }
 
 @test "--ephemeral prints where it is, and leaves nothing behind" {
-	export TMPDIR=$PWD/tmp
 	mkdir tmp
 	mkfifo input
-	mqd --ephemeral <input >out 2>log 3>&- &
+	TMPDIR=tmp mqd --ephemeral <input >out 2>log 3>&- &
 	daemon=$!
 	exec 4>input
 	soon grep -qE '^BROKERS=127\.0\.0\.1:[0-9]+$' out
@@ -155,15 +154,15 @@ address() {
 }
 
 @test "--run runs a command with the address, and ends as it does" {
-	export TMPDIR=$PWD/tmp MQ_DIR=$PWD/mine
 	mkdir tmp
-	try 0 mqd --run 'echo "$MQ_BROKERS ${MQ_DIR-unset}"'
+	export MQ_DIR=$PWD/mine
+	try 0 env TMPDIR=tmp mqd --run 'echo "$MQ_BROKERS ${MQ_DIR-unset}"'
 	[[ $output =~ ^127\.0\.0\.1:[0-9]+\ unset$ ]]
-	try 7 mqd --run sh -- -c 'exit 7'
-	try 143 mqd --run 'kill $$'
-	bad 127 'No such file' mqd --run ./none x
+	try 7 env TMPDIR=tmp mqd --run sh -- -c 'exit 7'
+	try 143 env TMPDIR=tmp mqd --run 'kill $$'
+	bad 127 'No such file' env TMPDIR=tmp mqd --run ./none x
 	touch file
-	bad 126 'Permission denied' mqd --run ./file x
+	bad 126 'Permission denied' env TMPDIR=tmp mqd --run ./file x
 	[ -z "$(ls tmp)" ] && [ ! -e mine ]
 }
 

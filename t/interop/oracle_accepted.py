@@ -80,8 +80,6 @@ ACCEPTED = [
          reason="values are told as they are understood, without spaces and in small letters"),
     dict(field=r"DescribeConfigs results\[.*\]\.configs\[.*\]\.documentation", test=ours_says_more,
          reason="the texts are ours"),
-    dict(case="^DescribeConfigs: good and bad together", field=r"DescribeConfigs results\[.*\]\..*",
-         reason="a resource type that is none fails its own resource; with Kafka every one in the request"),
     dict(case="^IncrementalAlterConfigs: a key of one broker for all", field=r".* responses\[\]\.errorMessage",
          test=ours_says_more, reason="the same code in other words"),
     dict(case="^AlterConfigs: a resource twice", field=r"AlterConfigs",

@@ -352,13 +352,25 @@ describe_resource(struct describe *d)
 		else
 			describe_table(d, name, RESOURCE_GROUP, SOURCE_GROUP, group_configs);
 		break;
-	default:
-		fail(d, ERR_INVALID_REQUEST,
-		    "This most likely occurs because of a request being malformed by the client "
-		    "library or the message was sent to an incompatible broker. See the broker logs "
-		    "for more details.");
-		break;
 	}
+}
+
+/* One kind of resource that nobody knows, and Kafka answers nothing of the request. */
+static bool
+all_known(const struct describe_configs_request *in)
+{
+	for (int32_t i = 0; i < in->resources.count; i++) {
+		switch (in->resources.items[i].resource_type) {
+		case RESOURCE_TOPIC:
+		case RESOURCE_BROKER:
+		case RESOURCE_LOGGER:
+		case RESOURCE_METRICS:
+		case RESOURCE_GROUP:
+			continue;
+		}
+		return false;
+	}
+	return true;
 }
 
 void
@@ -367,6 +379,7 @@ api_describe_configs(struct exchange *x)
 	const struct describe_configs_request *in = x->body;
 	struct describe_configs_response *out = dispatch_response(x);
 	struct describe d = {.x = x, .in = in};
+	bool known;
 
 	if (out != NULL && in->resources.count > 0)
 		out->results.items = exchange_array(x, (size_t)in->resources.count,
@@ -375,13 +388,20 @@ api_describe_configs(struct exchange *x)
 		dispatch_close(x, "out of memory");
 		return;
 	}
+	known = all_known(in);
 	for (int32_t i = 0; i < in->resources.count; i++) {
 		d.wanted = &in->resources.items[i];
 		d.out = &out->results.items[out->results.count++];
 		d.out->error_message = wire_str_of("");
 		d.out->resource_type = d.wanted->resource_type;
 		d.out->resource_name = d.wanted->resource_name;
-		describe_resource(&d);
+		if (known)
+			describe_resource(&d);
+		else
+			fail(&d, ERR_INVALID_REQUEST,
+			    "This most likely occurs because of a request being malformed by the client "
+			    "library or the message was sent to an incompatible broker. See the broker "
+			    "logs for more details.");
 	}
 	if (d.failed)
 		dispatch_close(x, "out of memory");
