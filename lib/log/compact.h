@@ -117,9 +117,9 @@ bool compact_is_due(const struct mlog_config *config, const struct compact_state
  * thread, one at a time; the log may meanwhile be used by its owner, but not closed. */
 struct compaction;
 
-/* Looks at what the log is now; `out` lives as long. On failure NULL. */
+/* Looks at what the log is now. On failure NULL. */
 struct compaction *compaction_begin(struct mlog *log, const struct compact_args *args,
-    struct compact_result *out, struct err *err);
+    struct err *err);
 
 enum compact_step {
 	COMPACT_DONE,
@@ -138,8 +138,8 @@ int compaction_state(struct compaction *c, struct compact_state *out, struct err
  * Otherwise as mlog_compact. */
 int compaction_swap(struct compaction *c, struct mlog *log, struct err *err);
 
-/* Gives up what is not done, and frees. False: temporary files are left, which the next
- * to open the log shall remove (log->tail.replacing). */
-bool compaction_end(struct compaction *c);
+/* Gives up what is not done, and frees; fills `out` unless it is NULL. False: temporary
+ * files are left, which the next to open the log shall remove (log->tail.replacing). */
+bool compaction_end(struct compaction *c, struct compact_result *out);
 
 #endif

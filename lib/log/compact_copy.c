@@ -226,7 +226,7 @@ copy_batch(struct compaction *c, const struct batch *b, struct err *err)
 	else if (judge_records(c, b, &v, err) == -1)
 		return -1;
 	c->kept += v.kept;
-	c->result->records_dropped += v.dropped;
+	c->result.records_dropped += v.dropped;
 	if (v.kept == 0 && !v.retain_empty) {
 		c->changed = true;
 		return 0;

@@ -161,7 +161,7 @@ struct compaction {
 	struct mlog view;         /* the log as it was; its segments are our own */
 	struct mlog *log;         /* the view */
 	struct compact_args args;
-	struct compact_result *result;
+	struct compact_result result;
 	struct live_producer *live; /* by id */
 	size_t live_count;
 	unsigned cuts; /* the log's, then */

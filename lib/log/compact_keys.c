@@ -93,7 +93,7 @@ compact_map_keys(struct compaction *c, struct err *err)
 {
 	int r = MAPPED_SEGMENT;
 
-	while (r == MAPPED_SEGMENT && !c->result->stopped && c->at < c->log->segment_count &&
+	while (r == MAPPED_SEGMENT && !c->result.stopped && c->at < c->log->segment_count &&
 	    c->log->segments[c->at]->base < c->limit) {
 		bool fresh = !c->reading;
 

@@ -18,9 +18,9 @@
 bool
 compact_stopped(struct compaction *c)
 {
-	if (!c->result->stopped && c->args.stop != NULL && c->args.stop(c->args.ctx))
-		c->result->stopped = true;
-	return c->result->stopped;
+	if (!c->result.stopped && c->args.stop != NULL && c->args.stop(c->args.ctx))
+		c->result.stopped = true;
+	return c->result.stopped;
 }
 
 int
@@ -61,7 +61,7 @@ measure(struct compaction *c, int64_t *segments, int64_t *bytes, struct err *err
 static int
 done(struct compaction *c, struct err *err)
 {
-	struct compact_result *out = c->result;
+	struct compact_result *out = &c->result;
 
 	c->phase = PHASE_DONE;
 	return measure(c, &out->segments_out, &out->bytes_out, err);
@@ -72,7 +72,7 @@ done(struct compaction *c, struct err *err)
 static int
 begin(struct compaction *c, struct err *err)
 {
-	struct compact_result *out = c->result;
+	struct compact_result *out = &c->result;
 
 	c->start = out->first_dirty_offset =
 	    compact_first_dirty(c->log, c->args.first_dirty_offset);
@@ -89,9 +89,9 @@ begin(struct compaction *c, struct err *err)
 static int
 begin_copy(struct compaction *c, struct err *err)
 {
-	if (c->result->stopped || c->end == c->log->segments[0]->base)
+	if (c->result.stopped || c->end == c->log->segments[0]->base)
 		return done(c, err);
-	c->result->rounds++;
+	c->result.rounds++;
 	txn_walk_begin(&c->txns, 0);
 	c->kept = 0;
 	c->group = 0;
@@ -125,11 +125,11 @@ map_keys(struct compaction *c, struct err *err)
 static void
 end_round(struct compaction *c)
 {
-	c->result->records_kept = c->kept;
+	c->result.records_kept = c->kept;
 	c->expire = false;
 	if (c->end > c->start)
 		c->start = c->end;
-	c->result->first_dirty_offset = c->start;
+	c->result.first_dirty_offset = c->start;
 	c->phase = PHASE_ROUND;
 }
 
@@ -219,20 +219,20 @@ leave_group(struct compaction *c, struct err *err)
 	out_release(&c->out);
 	c->group += c->group_count;
 	c->phase = PHASE_GROUP;
-	return c->result->stopped ? done(c, err) : 0;
+	return c->result.stopped ? done(c, err) : 0;
 }
 
 static int
 copy_group(struct compaction *c, struct err *err)
 {
-	while (c->at < c->group + c->group_count && !c->result->stopped) {
+	while (c->at < c->group + c->group_count && !c->result.stopped) {
 		int r = compact_copy(c, err);
 
 		if (r != 1)
 			return r;
 		c->at++;
 	}
-	if (c->result->stopped || !c->changed)
+	if (c->result.stopped || !c->changed)
 		return leave_group(c, err);
 	c->phase = PHASE_FINISH;
 	return 0;
@@ -433,26 +433,23 @@ prepare(struct compaction *c, struct mlog *log, struct err *err)
 	if (mlog_usable(log, err) == -1 || refresh(log, err) == -1 ||
 	    sync_finished(log, c->args.limit_offset, err) == -1)
 		return -1;
-	c->result->first_dirty_offset = compact_first_dirty(log, c->args.first_dirty_offset);
+	c->result.first_dirty_offset = compact_first_dirty(log, c->args.first_dirty_offset);
 	if (log->tail.producers && !log->producers_loaded && mlog_load_producers(log, err) == -1)
 		return -1;
 	return take_view(c, log, err);
 }
 
 struct compaction *
-compaction_begin(struct mlog *log, const struct compact_args *args, struct compact_result *out,
-    struct err *err)
+compaction_begin(struct mlog *log, const struct compact_args *args, struct err *err)
 {
 	struct compaction *c = calloc(1, sizeof(*c));
 
-	*out = (struct compact_result){0};
 	if (c == NULL) {
 		err_nomem(err);
 		return NULL;
 	}
 	c->log = &c->view;
 	c->args = *args;
-	c->result = out;
 	c->expire = args->expire;
 	scan_init(&c->scan);
 	batch_builder_init(&c->builder, CODEC_NONE, CODEC_LEVEL_DEFAULT);
@@ -460,7 +457,7 @@ compaction_begin(struct mlog *log, const struct compact_args *args, struct compa
 	    args->memory_bytes > 0 ? args->memory_bytes : COMPACT_MEMORY_DEFAULT);
 	if (prepare(c, log, err) == 0)
 		return c;
-	(void)compaction_end(c);
+	(void)compaction_end(c, NULL);
 	return NULL;
 }
 
@@ -471,7 +468,7 @@ compaction_state(struct compaction *c, struct compact_state *out, struct err *er
 }
 
 bool
-compaction_end(struct compaction *c)
+compaction_end(struct compaction *c, struct compact_result *out)
 {
 	struct err ignored;
 	bool rests;
@@ -483,6 +480,8 @@ compaction_end(struct compaction *c)
 	if (c->phase != PHASE_BEGIN && c->phase != PHASE_DONE)
 		(void)done(c, &ignored);
 	rests = c->rests;
+	if (out != NULL)
+		*out = c->result;
 	out_release(&c->out);
 	scan_release(&c->scan);
 	record_reader_release(&c->reader);
@@ -501,16 +500,17 @@ int
 mlog_compact(struct mlog *log, const struct compact_args *args, struct compact_result *out,
     struct err *err)
 {
-	struct compaction *c = compaction_begin(log, args, out, err);
+	struct compaction *c = compaction_begin(log, args, err);
 	int r = c == NULL ? -1 : COMPACT_SWAP;
 
+	*out = (struct compact_result){0};
 	log->tail.replacing = false; /* nothing is left now of what others began */
 	while (r == COMPACT_SWAP) {
 		r = compaction_step(c, COMPACT_ALL, err);
 		if (r == COMPACT_SWAP && compaction_swap(c, log, err) == -1)
 			r = -1;
 	}
-	if ((c != NULL && !compaction_end(c)) || r == -1)
+	if ((c != NULL && !compaction_end(c, out)) || r == -1)
 		log->tail.replacing = true;
 	return r == -1 ? -1 : 0;
 }

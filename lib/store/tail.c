@@ -104,11 +104,9 @@ tail_write(const struct tail_hint *h, struct os *os, const char *dir)
 /* --- the clock ------------------------------------------------------------------- */
 
 /* A clock that moved further between two looks has jumped, a lesser move is a
- * correction; nobody writes the tail for one below a second. What has stayed for an
- * hour after a jump is believed. */
+ * correction; nobody writes the tail for one below a second. */
 #define CLOCK_JUMP_MS 60000
 #define CLOCK_STEP_MS 1000
-#define CLOCK_DOUBT_MS 3600000
 
 void
 tail_clock_look(struct tail_clock *c, struct os *os)
@@ -125,7 +123,7 @@ tail_clock_look(struct tail_clock *c, struct os *os)
 	if (moved > CLOCK_JUMP_MS) {
 		if (c->doubt_ms == -1 || c->doubt_ms > mono)
 			c->doubt_ms = mono;
-		if (mono - c->doubt_ms < CLOCK_DOUBT_MS)
+		if (mono - c->doubt_ms < TAIL_DOUBT_MS)
 			return;
 	}
 	c->doubt_ms = -1;

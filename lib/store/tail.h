@@ -41,6 +41,9 @@ int tail_parse(struct tail_hint *h, const char *text, size_t len);
 int tail_read(struct tail_hint *h, struct os *os, const char *dir);
 int tail_write(const struct tail_hint *h, struct os *os, const char *dir);
 
+/* A clock that has jumped is believed again when it has stayed so for so long. */
+#define TAIL_DOUBT_MS 3600000
+
 /* Looks at the clock now, `c` being what the last look left. */
 void tail_clock_look(struct tail_clock *c, struct os *os);
 

@@ -11,6 +11,7 @@
 #include "mqd/config.h"
 #include "mqd/groups/home.h"
 #include "mqd/net/conn.h"
+#include "mqd/ops/housekeeping.h"
 #include "mqd/replica/logs.h"
 #include "mqd/replica/partition.h"
 
@@ -142,6 +143,9 @@ start(struct broker *b, struct err *err)
 	if (b->partitions == NULL || b->fetch_sessions == NULL || home_new(b) == -1)
 		return err_nomem(err);
 	cluster_announce(b->cluster);
+	b->housekeeping = housekeeping_new(b);
+	if (b->housekeeping == NULL)
+		return err_nomem(err);
 	b->net = net_new(b, err);
 	return b->net == NULL ? -1 : 0;
 }
@@ -184,6 +188,7 @@ broker_stop(struct broker *b, void (*done)(void *ctx), void *ctx)
 	b->stopped_ctx = ctx;
 	net_stop(b->net, STOP_NET_MS, net_stopped, b);
 	groups_stop(b->groups);
+	housekeeping_stop(b->housekeeping);
 }
 
 void
@@ -194,6 +199,7 @@ broker_free(struct broker *b)
 	/* What answers hold of the logs goes with net, so the logs go after it. */
 	net_free(b->net);
 	fetch_sessions_free(b->fetch_sessions);
+	housekeeping_free(b->housekeeping);
 	partitions_free(b->partitions);
 	if (b->logs != NULL)
 		logs_free(b->logs);

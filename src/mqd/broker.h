@@ -25,6 +25,7 @@ struct broker_config; /* config.h */
 struct cluster;       /* cluster/cluster.h */
 struct fetch_sessions; /* api/fetch_sessions.h */
 struct groups;        /* groups/groups.h */
+struct housekeeping;  /* ops/housekeeping.h */
 struct home;          /* groups/home.h */
 struct logs;          /* replica/logs.h */
 struct net;           /* net/conn.h */
@@ -54,6 +55,7 @@ struct broker {
 	struct cluster *cluster;
 	struct partitions *partitions;
 	struct groups *groups;
+	struct housekeeping *housekeeping;
 	struct home *home; /* of the groups */
 	struct fetch_sessions *fetch_sessions;
 	struct net *net;

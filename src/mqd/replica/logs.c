@@ -430,6 +430,7 @@ init(struct logs *s, struct os *os, const struct logs_options *o)
 	s->tick = (struct os_timer){.fire = keep_tick, .ctx = s};
 	s->clock = (struct tail_clock){-1, -1};
 	tail_clock_look(&s->clock, os);
+	s->started_ms = logs_mono_ms(s);
 }
 
 struct logs *
@@ -464,7 +465,7 @@ logs_free(struct logs *s)
 	os_timer_stop(s->os, &s->tick);
 	TAILQ_FOREACH_SAFE (i, &s->all, in_all, next) {
 		if (i->compaction != NULL)
-			(void)compaction_end(i->compaction);
+			(void)compaction_end(i->compaction, NULL);
 		if (i->log.dir != NULL)
 			mlog_release(&i->log);
 		plog_drop(i);

@@ -250,6 +250,34 @@ struct plog_find {
 };
 void plog_find(struct plog *l, struct plog_find *f);
 
+/* --- looking ---------------------------------------------------------------------- */
+
+/* What housekeeping goes by, from the names and sizes in the directory: the log is not
+ * opened, and its writer not held up. */
+struct plog_look {
+	bool compaction;      /* also `state` and `due` */
+	int64_t limit_offset; /* of a compaction; INT64_MAX: not known */
+	void (*done)(struct plog_look *k);
+	void *ctx;
+	struct err err; /* code 0: done well; ERR_NOT_FOUND: nothing was ever written, or files
+	                   went meanwhile, as with ERR_AGAIN */
+	/* out */
+	int64_t start_offset; /* of the log, as far as it is known */
+	struct mlog_oldest oldest;
+	struct compact_state state;
+	bool due; /* by state */
+	/* logs' own */
+	struct plog_item item;
+	struct os_job os_job;
+	struct mlog_config config;
+	struct compact_args args;
+	int64_t end_offset;
+};
+void plog_look(struct plog *l, struct plog_look *k);
+
+/* Can the wall clock be believed? Not for an hour after it has jumped. */
+bool logs_clock_is_sound(struct logs *s);
+
 /* --- taking away ------------------------------------------------------------------ */
 
 /* Moves the log start up to `offset` (DeleteRecords): durable when it is done. One that

@@ -1,6 +1,16 @@
 /* Taking away from a log: its start moved up, what retention allows. */
 #include "mqd/replica/logs_impl.h"
 
+/* A deleted file's room is free when nobody has it open. */
+void
+plog_forget_gone(struct plog_impl *i)
+{
+	if (i->ring != NULL && i->ring->segment_base < i->plog->start_offset)
+		ring_free(i);
+	if (i->hot != NULL && i->hot->base < i->plog->start_offset)
+		hot_drop(i);
+}
+
 /* --- the start --------------------------------------------------------------------------- */
 
 static void
@@ -29,6 +39,7 @@ trim_done(struct plog_job *j)
 	struct plog_trim *t = j->ctx;
 
 	t->err = j->err;
+	plog_forget_gone(j->item.log->impl);
 	trim_finish(t);
 }
 
@@ -100,10 +111,13 @@ retain_run(struct plog_job *j, struct mlog *log, struct err *err)
 {
 	struct plog_retain *r = j->ctx;
 	const struct plog_impl *i = j->item.log->impl;
+	struct tail_clock clock = i->clock;
 	int64_t now_ms = os_wall_ms(log->os);
 
-	/* A clock that has jumped makes nothing old until it has stayed so for a while. */
-	if (i->clock.doubt_ms != -1 && log->config.retention_ms >= 0) {
+	/* A clock that has jumped makes nothing old until it has stayed so for a while; it
+	 * may have done so just now. */
+	tail_clock_look(&clock, log->os);
+	if (clock.doubt_ms != -1 && log->config.retention_ms >= 0) {
 		os_note(log->os, OS_WARN,
 		    "%s: the clock has jumped: nothing is deleted by its age for an hour", i->dir);
 		now_ms = -1;
@@ -117,6 +131,7 @@ retain_done(struct plog_job *j)
 	struct plog_retain *r = j->ctx;
 
 	r->err = j->err;
+	plog_forget_gone(j->item.log->impl);
 	r->done(r);
 }
 
@@ -124,6 +139,6 @@ void
 plog_retain(struct plog *l, struct plog_retain *r)
 {
 	r->gone = (struct mlog_retained){0};
-	r->job = (struct plog_job){.run = retain_run, .done = retain_done, .ctx = r};
+	r->job = (struct plog_job){.run = retain_run, .done = retain_done, .look = true, .ctx = r};
 	plog_run(l, &r->job);
 }

@@ -51,7 +51,7 @@ copy_run(struct os_job *j)
 	c->swap = r == COMPACT_SWAP;
 	if (c->swap)
 		return;
-	c->rests = !compaction_end(compaction_of(c));
+	c->rests = !compaction_end(compaction_of(c), &c->result);
 	c->job.item.log->impl->compaction = NULL;
 	if (r != -1 && !c->over)
 		c->err.code = 0;
@@ -70,7 +70,7 @@ begin_run(struct plog_job *j, struct mlog *log, struct err *err)
 	    .stop = shall_stop, .ctx = i};
 
 	c->config = log->config;
-	i->compaction = compaction_begin(log, &args, &c->result, err);
+	i->compaction = compaction_begin(log, &args, err);
 	return i->compaction == NULL ? -1 : 0;
 }
 

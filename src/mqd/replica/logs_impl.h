@@ -10,6 +10,7 @@
  *	logs_keep.c      checkpoint files, hints, the clean stop
  *	logs_clean.c     what takes away from a log: trim, retention
  *	logs_compact.c   compaction, beside appends
+ *	logs_look.c      what can be seen of a log that is not open
  *	logs_sweep.c     directories that are left over
  *	logs_settings.c  what the metadata says
  *
@@ -133,7 +134,7 @@ struct plog_impl {
 	struct items readers; /* reads and lookups that wait for the log to be loaded */
 	unsigned with_writer; /* items in s->queue or the turn */
 	unsigned checking;    /* appends with WORKER_CHECK */
-	unsigned reading;     /* reads and lookups with WORKER_READ */
+	unsigned reading;     /* reads, lookups and looks with their workers */
 	int64_t used_ms;      /* monotonic: when it was last written or jobbed */
 	int64_t unstable_written; /* the unstable offset, as the last turn left it */
 	int64_t unstable_synced;  /* and as of the last sync that completed */
@@ -247,6 +248,7 @@ struct logs {
 	struct os_timer tick;
 	struct sweep *sweep; /* NULL: over */
 	struct tail_clock clock;
+	int64_t started_ms; /* monotonic */
 	unsigned openings, deletions, checking, compactions;
 
 	/* The clean stop. */
@@ -341,6 +343,9 @@ bool plog_is_quiet(const struct plog_impl *i);
 
 /* Tells the owner that it moved. */
 void plog_moved(struct plog_impl *i);
+
+/* Lets go of the newest batches' places and segment, if that segment is gone. */
+void plog_forget_gone(struct plog_impl *i);
 
 /* Frees a handle that has no file open and nothing under way; soon, all such that the
  * owner let go of. */

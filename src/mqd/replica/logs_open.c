@@ -117,6 +117,24 @@ is_current(const struct logs *s, const struct tail_hint *h)
 	    (h->epoch == s->options.metadata_epoch || h->epoch == s->options.metadata_epoch_before);
 }
 
+/* The clock as the log's last writer saw it, on this boot, and not long before we came:
+ * it may have jumped in between. */
+static void
+take_clock(struct plog_impl *i, const struct tail_hint *h)
+{
+	struct logs *s = i->logs;
+	struct tail_clock c = h->clock;
+
+	i->clock = i->opening.clock;
+	if (i->opened_once || s->boot_id[0] == '\0' || strcmp(h->boot_id, s->boot_id) != 0)
+		return;
+	tail_clock_look(&c, s->os);
+	if (c.doubt_ms > s->started_ms)
+		c.doubt_ms = s->started_ms;
+	if (c.doubt_ms != -1 && logs_mono_ms(s) - c.doubt_ms < TAIL_DOUBT_MS)
+		i->clock = c;
+}
+
 static int
 open_log(struct plog_impl *i, struct err *err)
 {
@@ -125,7 +143,7 @@ open_log(struct plog_impl *i, struct err *err)
 	struct mlog_open_args args = {.how = MLOG_RECOVER,
 	    .recovery_point = o->recovery_point > 0 ? o->recovery_point : 0,
 	    .start_offset = o->start_offset > 0 ? o->start_offset : 0};
-	struct tail_hint h;
+	struct tail_hint h = {0};
 
 	if (s->options.clean && !i->opened_once)
 		args.how = MLOG_CLEAN;
@@ -140,7 +158,7 @@ open_log(struct plog_impl *i, struct err *err)
 	if (mlog_open(&i->log, s->os, i->dir, &o->settings.log, &args, err) == -1)
 		return -1;
 	i->settings_used = o->settings;
-	i->clock = o->clock;
+	take_clock(i, &h);
 	if (complete(i, !i->opened_once, err) == -1) {
 		mlog_release(&i->log);
 		return -1;
@@ -190,6 +208,10 @@ is_open(struct plog_impl *i)
 {
 	struct logs *s = i->logs;
 
+	if (i->clock.doubt_ms != -1 && s->clock.doubt_ms == -1) {
+		s->clock = i->clock;
+		s->set_anew = true;
+	}
 	i->opened_once = true;
 	i->absent = false;
 	i->file_open = true;

@@ -50,8 +50,14 @@ settle(struct partition *p)
 	free(p);
 }
 
-static void
-release(struct partition *p)
+void
+partition_hold(struct partition *p)
+{
+	p->holds++;
+}
+
+void
+partition_release(struct partition *p)
 {
 	p->holds--;
 	settle(p);
@@ -64,7 +70,7 @@ append_finish(struct partition_append *a, int code)
 
 	a->code = code;
 	a->done(a);
-	release(p);
+	partition_release(p);
 }
 
 /* Those that are committed now. They are in the order of their offsets. */
@@ -107,7 +113,7 @@ wake(struct partition *p)
 		w->woken(w);
 		w = p->waiters;
 	}
-	release(p);
+	partition_release(p);
 }
 
 static void
@@ -123,7 +129,7 @@ moved(struct plog *l)
 	if (l->failed)
 		fail_appends(p, ERR_KAFKA_STORAGE_ERROR);
 	wake(p);
-	release(p);
+	partition_release(p);
 }
 
 /* --- appends ----------------------------------------------------------------------- */
@@ -237,7 +243,7 @@ partition_end(struct partition *p)
 	wake(p);
 	plog_delete(p->log);
 	p->log = NULL;
-	release(p);
+	partition_release(p);
 }
 
 static void
@@ -322,6 +328,8 @@ follow(struct partitions *ps, const struct image *im, struct topic *t, int32_t n
 	t->partitions[number] = p;
 	plog_settings_resolve(im, t->name, &settings);
 	plog_set(p->log, &settings);
+	p->upkeep = (struct partition_upkeep){
+	    .uncleanable = p->upkeep.uncleanable, .version = p->upkeep.version + 1};
 	turned = p->leader != ip->leader || p->leader_epoch != ip->leader_epoch;
 	p->leader = ip->leader;
 	p->leader_epoch = ip->leader_epoch;

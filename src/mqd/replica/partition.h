@@ -28,6 +28,24 @@ struct partition_waiter {
 	unsigned round;
 };
 
+/* What housekeeping remembers of a partition; ops/housekeeping.c's. */
+struct partition_upkeep {
+	/* Retention. */
+	bool aged;                   /* the rest holds, as of the last look: */
+	int64_t aged_start, aged_end; /* what the log's ends were said to be */
+	int64_t start_offset;        /* as its checkpoint had it, if the log is not loaded */
+	struct mlog_oldest oldest;
+	/* Compaction. */
+	bool known;                  /* the rest holds, while the ends stay what they were */
+	int64_t end_offset, limit_offset;
+	int64_t again_ms;            /* monotonic: then, it must be looked again */
+	int64_t first_dirty_offset;
+	double dirty_ratio;
+	bool due;
+	bool uncleanable;            /* it holds what cannot be read */
+	unsigned version;            /* of the settings; all but the last two begins anew */
+};
+
 struct partition {
 	struct plog *log;
 	char *topic; /* owned */
@@ -44,6 +62,7 @@ struct partition {
 	struct partition_append *appends; /* that wait for the high watermark, by offset */
 	unsigned holds;                   /* appends under way, and calls that may end it */
 	unsigned round;                   /* of telling the waiters */
+	struct partition_upkeep upkeep;
 };
 
 /* All of them. */
@@ -76,6 +95,10 @@ int64_t partition_readable_end(const struct partition *p, int8_t isolation_level
 
 void partition_wait(struct partition *p, struct partition_waiter *w);
 void partition_wait_end(struct partition_waiter *w);
+
+/* While it is held it is not freed; `log` goes when it is deleted all the same. */
+void partition_hold(struct partition *p);
+void partition_release(struct partition *p);
 
 /* Calls `each` for every partition that is here until it returns nonzero, which is
  * then returned. Nothing may come or go meanwhile. */
