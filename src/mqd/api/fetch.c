@@ -29,6 +29,8 @@ struct part {
 	struct partition *partition; /* NULL: none, `code` says why */
 	struct partition_waiter waiter;
 	int64_t bytes_seen; /* of its log, when it was looked at */
+	int64_t end_seen;   /* what could be read then ended here */
+	bool unread_seen;   /* more was there, that could not be read yet */
 	int code;
 	int64_t high_watermark, stable_end, start_offset;
 	struct fetch_response_epoch_end diverging;
@@ -250,11 +252,13 @@ begin(struct fetch *f)
 	step(f);
 }
 
-/* Has it changed so that it must be told, or may enough have come? */
+/* Has it changed so that it must be told, or may enough have come? What has not moved
+ * since it was looked at is not worth it: our own looking tells waiters, too. */
 static bool
 is_worth_looking(const struct fetch *f)
 {
-	int64_t bytes = 0;
+	int64_t bytes = (int64_t)f->bytes;
+	bool any = false, unsure = f->in->min_bytes <= 1;
 
 	for (size_t i = 0; i < f->part_count; i++) {
 		const struct part *p = &f->parts[i];
@@ -262,12 +266,16 @@ is_worth_looking(const struct fetch *f)
 		if (p->partition == NULL)
 			continue;
 		if (p->partition->deleted || p->partition->log->failed ||
-		    p->partition->leader != f->x->broker->config->node_id)
+		    p->partition->leader != f->x->broker->config->node_id ||
+		    p->entry->offset < p->partition->log->start_offset)
 			return true;
-		if (p->entry->offset < partition_readable_end(p->partition, f->in->isolation_level))
-			bytes += p->partition->log->bytes - p->bytes_seen;
+		if (partition_readable_end(p->partition, f->in->isolation_level) == p->end_seen)
+			continue;
+		any = true;
+		unsure = unsure || p->unread_seen;
+		bytes += p->partition->log->bytes - p->bytes_seen;
 	}
-	return bytes >= f->in->min_bytes || f->in->min_bytes <= 1;
+	return any && (unsure || bytes >= f->in->min_bytes);
 }
 
 static void
@@ -299,12 +307,34 @@ abandoned(struct exchange *x)
 		reply(f);
 }
 
+/* Is a partition that was looked at not the one that is there now? */
+static bool
+is_gone(const struct fetch *f)
+{
+	int code;
+
+	for (size_t i = 0; i < f->part_count; i++) {
+		const struct fetch_entry *e = f->parts[i].entry;
+
+		if (f->parts[i].partition != NULL &&
+		    partitions_find(f->x->broker->partitions, e->topic, e->topic_len, &e->topic_id,
+			e->partition, &code) != f->parts[i].partition)
+			return true;
+	}
+	return false;
+}
+
 static void
 wait(struct fetch *f)
 {
 	int64_t spent_ms = (os_mono_ns(f->x->broker->os) - f->x->came_ns) / 1000000;
 
 	let_go(f);
+	/* While one part was read, others that were looked at before may have gone, or moved. */
+	if (is_gone(f) || is_worth_looking(f)) {
+		begin(f);
+		return;
+	}
 	f->waiting = true;
 	for (size_t i = 0; i < f->part_count; i++) {
 		struct part *p = &f->parts[i];
@@ -375,6 +405,8 @@ look(struct fetch *f, struct part *p)
 		p->partition = NULL;
 	} else {
 		p->bytes_seen = p->partition->log->bytes;
+		p->end_seen = partition_readable_end(p->partition, f->in->isolation_level);
+		p->unread_seen = p->end_seen < p->partition->log->end_offset;
 	}
 }
 
@@ -575,7 +607,7 @@ step(struct fetch *f)
 	while (f->at < f->part_count)
 		if (!step_part(f, &f->parts[f->at]))
 			return;
-	if (f->last || f->part_count == 0 || f->in->max_wait_ms <= 0 || has_news(f) ||
+	if (f->x->conn == NULL || f->last || f->part_count == 0 || f->in->max_wait_ms <= 0 || has_news(f) ||
 	    (int64_t)f->bytes >= f->in->min_bytes)
 		reply(f);
 	else
