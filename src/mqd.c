@@ -205,8 +205,12 @@ broker_run(struct daemon *d)
 		return report_fail(&err);
 	if (d->config.metrics_listen != NULL) {
 		d->metrics = metrics_new(d->broker, d->config.metrics_listen, &err);
-		if (d->metrics == NULL)
-			return report_fail(&err);
+		if (d->metrics == NULL) {
+			status = report_fail(&err);
+			stop(d, "no metrics");
+			serve(d);
+			return status;
+		}
 	}
 	ready(d);
 	/* A command that cannot run, or a closed stdout: there is nothing to wait for. */

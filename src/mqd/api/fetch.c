@@ -14,6 +14,7 @@
 
 #include "mqd/api/api.h"
 #include "mqd/api/fetch_sessions.h"
+#include "mqd/api/view.h"
 #include "mqd/broker.h"
 #include "mqd/config.h"
 #include "mqd/replica/partition.h"
@@ -22,6 +23,11 @@
 /* Records of one answer that are held in memory, and not in a file: the rest waits for
  * the next request. */
 #define MEMORY_MAX (4 << 20)
+
+/* What a partition takes in the answer, at most, without its aborted transactions. */
+#define FETCH_PART_BYTES                                                                   \
+	(sizeof(struct fetch_response_partition) + sizeof(struct fetch_response_topic) +   \
+	    sizeof(struct reply_slice) + 4 * sizeof(void *))
 
 struct part {
 	struct fetch *fetch;
@@ -624,6 +630,8 @@ lay_out(struct fetch *f)
 
 	TAILQ_FOREACH(e, f->context.entries, link)
 	count++;
+	/* A session's request is small however much it asks for. */
+	view_make_room(f->x, count * (sizeof(*f->parts) + FETCH_PART_BYTES));
 	f->parts = exchange_array(f->x, count, sizeof(*f->parts));
 	if (f->parts == NULL)
 		return -1;

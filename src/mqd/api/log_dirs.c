@@ -2,10 +2,16 @@
 #include <string.h>
 
 #include "mqd/api/api.h"
+#include "mqd/api/view.h"
 #include "mqd/broker.h"
 #include "mqd/config.h"
 #include "mqd/replica/partition.h"
 #include "wire_gen.h"
+
+/* What a partition takes in the answer, at most: a topic of its own. */
+#define DIR_PART_BYTES                                                                     \
+	(sizeof(struct describe_log_dirs_response_partition) +                             \
+	    sizeof(struct describe_log_dirs_response_topic) + 512)
 
 struct part {
 	struct describe *describe;
@@ -145,6 +151,8 @@ api_describe_log_dirs(struct exchange *x)
 	d->x = x;
 	d->in = x->body;
 	partitions_each(x->broker->partitions, count_part, d);
+	/* The request may be small: it can ask for all. */
+	view_make_room(x, d->cap * (sizeof(*d->parts) + DIR_PART_BYTES));
 	d->parts = exchange_array(x, d->cap, sizeof(*d->parts));
 	if (d->parts == NULL)
 		goto nomem;

@@ -248,6 +248,7 @@ run(struct conn *c)
 			if (c->waiting)
 				return;
 			count(c);
+			watch(c, true); /* what follows is another frame, and has its own time */
 			if (start(c) == -1)
 				conn_end(c, false, "out of memory");
 			continue;
