@@ -15,6 +15,11 @@ refuse_live(const struct groups *c, const struct group *g, struct err *err)
 {
 	if (g->member_count == 0 || options_has(c->options, OPT_FORCE))
 		return 0;
+	if (g->members[0].pid < 0)
+		return err_set(err, ERR_NON_EMPTY_GROUP,
+		    "group %s has %zu live member%s, such as %s of %s (a broker lets nobody else set "
+		    "its offsets)", g->name, g->member_count, g->member_count > 1 ? "s" : "",
+		    g->members[0].client_id, g->members[0].host);
 	return err_set(err, ERR_NON_EMPTY_GROUP,
 	    "group %s has %zu live member%s, such as process %d (--force: set the offsets even so)",
 	    g->name, g->member_count, g->member_count > 1 ? "s" : "", g->members[0].pid);

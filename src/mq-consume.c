@@ -65,6 +65,7 @@ on_record(void *ctx, const struct consumed *where, const struct record *rec)
 	c->place.topic = where->topic;
 	c->place.partition = where->partition;
 	c->place.number = c->count + 1;
+	c->place.broker = c->conn.target->node_id;
 	place_set_batch(&c->place, where->batch);
 	if (format_run(c->format, rec, &c->place, &c->sink.out, &c->err) == -1)
 		return err_prefix(&c->err, "%s-%d: offset %lld", where->topic, where->partition,
@@ -469,9 +470,9 @@ consume_main(struct consume *c)
 		return status;
 	if (read_options(c, &err) == -1)
 		return err.code == ERR_NOMEM ? report_fail(&err) : report_usage(&err);
+	c->conn.is_patient = c->follows;
 	if (connection_open(&c->conn, &err) == -1)
 		return report_fail(&err);
-	c->place.broker = c->conn.node_id;
 	sink_init(&c->sink, STDOUT_FILENO, c->config.group != NULL);
 	return consume(c);
 }

@@ -72,7 +72,7 @@ on_acked(void *ctx, const struct producer_ack *ack)
 	struct record rec = {.key_size = -1, .value_size = -1, .timestamp = ack->timestamp};
 	struct place at = {.topic = ack->topic,
 	    .partition = ack->partition,
-	    .broker = p->conn.node_id,
+	    .broker = p->conn.target->node_id,
 	    .leader_epoch = -1,
 	    .producer_id = NO_PRODUCER,
 	    .producer_epoch = -1};

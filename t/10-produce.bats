@@ -48,6 +48,7 @@ EOF
 	[ "$(mq-topics list)" = greetings ]
 }
 
+# bats test_tags=store
 @test "no -d and no environment: the user's own store" {
 	unset MQ_DIR
 	export HOME=$PWD XDG_DATA_HOME=$PWD/data
@@ -340,6 +341,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	[ "$(mq-topics list)" = t ]
 }
 
+# bats test_tags=store
 @test "records are not written to Kafka's own topics" {
 	mq-produce -t t <<<x
 	mq-consume -e -G g t >/dev/null
@@ -349,6 +351,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 
 # --- batches -----------------------------------------------------------------
 
+# bats test_tags=store
 @test "-z: every codec, at every level it has, gives the same records" {
 	seq 2000 >in
 	for codec in none gzip gzip:1 gzip:9 snappy lz4 lz4:1 lz4:17 zstd zstd:1 zstd:19 zstd:-5; do
@@ -366,6 +369,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	bad 2 "'brotli' is no codec" mq-produce -t t -z brotli </dev/null
 }
 
+# bats test_tags=store
 @test "-B: largest batch, in records, in bytes; and how long one may wait" {
 	seq 1000 | mq-produce -t t -B 100
 	[ "$(mq-dump-log t | grep -c ' n=100 ')" -eq 10 ]
@@ -477,6 +481,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 
 # --- files and options -------------------------------------------------------
 
+# bats test_tags=store
 @test "a file that is not there, a directory: named; what stands before it is written" {
 	printf 'a\n' >one
 	bad 66 'nosuch: No such file' mq-produce -t t one nosuch one
@@ -485,6 +490,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	is 'a'
 }
 
+# bats test_tags=store
 @test "a file that may not be read is named" {
 	printf 'a\n' >secret
 	chmod 0 secret
@@ -495,6 +501,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	[ "$stderr" = 'mq-produce: secret: Permission denied' ]
 }
 
+# bats test_tags=store
 @test "a store that may not be written: one line" {
 	mq-produce -t t <<<x
 	chmod -R a+rX store
@@ -540,6 +547,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	[ ! -e store ]
 }
 
+# bats test_tags=store
 @test "-X and -F: properties, from words and from files" {
 	bad 2 "-X: acks: 'maybe' is not one of" mq-produce -t t -X acks=maybe
 	bad 66 'nosuch: No such file' mq-produce -t t -F nosuch
@@ -563,6 +571,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	MQ_BROKERS=x bad 2 'MQ_DIR and MQ_BROKERS are both set' mq-produce -t t
 }
 
+# bats test_tags=store
 @test "brokers that are not there: 75, in words" {
 	unset MQ_DIR
 	bad 75 '127.0.0.1:1: connection refused' mq-produce -b 127.0.0.1:1 -t t <<<x
@@ -589,6 +598,7 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 	[ -z "$stderr" ]
 }
 
+# bats test_tags=store
 @test "-m: the longest wait for a lock" {
 	mq-topics create t
 	python3 - >ready <<'EOF' &
@@ -610,7 +620,7 @@ EOF
 
 # reads TEXT: a consumer sees just that.
 reads() {
-	[ "$(mq-consume -e t 2>/dev/null)" = "$1" ]
+	[ "$(mq-consume -e "${2-t}" 2>/dev/null)" = "$1" ]
 }
 
 @test "a slow writer's line is readable at once" {
@@ -645,8 +655,8 @@ reads() {
 @test "INT and TERM in mid-stream: what was read is written, then the signal" {
 	mkfifo in
 	for signal in INT:130 TERM:143 HUP:129; do
-		rm -rf store acks
-		env --default-signal mq-produce -t t --ack-format '%o\n' in >acks 2>err &
+		rm -f acks
+		env --default-signal mq-produce -t "t${signal%:*}" --ack-format '%o\n' in >acks 2>err &
 		pid=$!
 		exec 9>in
 		echo a >&9
@@ -657,7 +667,7 @@ reads() {
 		ended "$pid" "${signal#*:}"
 		exec 9>&-
 		[ ! -s err ]
-		reads "$(printf 'a\nb')"
+		reads "$(printf 'a\nb')" "t${signal%:*}"
 	done
 }
 

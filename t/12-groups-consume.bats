@@ -110,6 +110,7 @@ took_ms() {
 }
 
 # A log that lost its end, as a disk that lied leaves it.
+# bats test_tags=store
 @test "a committed offset behind the end: told once; on where auto.offset.reset says" {
 	mq-topics create t
 	seq 4 | mq-produce -t t
@@ -143,6 +144,7 @@ took_ms() {
 	[ "$(mq-consume -G empty -e t | wc -l)" -eq 20 ]
 }
 
+# bats test_tags=store
 @test "a committed offset behind the end: a follower goes on too, and --tail commits" {
 	seq 4 | mq-produce -t t
 	cp -a store/t-0 four
@@ -286,6 +288,7 @@ while lines < 5:
 	mq-consume -G g -e t | cmp - <(seq 1001 1005)
 }
 
+# bats test_tags=store
 @test "a store that may only be read: a group is refused in one line" {
 	seq 3 | mq-produce -t t
 	chmod -R a+rX,a-w store
@@ -347,6 +350,7 @@ while lines < 5:
 	within_a_second shared_at_once
 }
 
+# bats test_tags=store
 @test "a killed member's share moves within a second; no record is skipped or doubled" {
 	mq-topics create t --partitions 4
 	member first t

@@ -127,6 +127,7 @@ EOF
 	records c | cmp wanted -
 }
 
+# bats test_tags=store
 @test "mq-consume -J | mq-produce -J keeps topic and partition" {
 	mq-topics create a b --partitions 3
 	varied | mq-produce -J -t a --partitioner random

@@ -23,6 +23,7 @@ produce() {
 	[ "$type" = logappend ]
 }
 
+# bats test_tags=store
 @test "message.timestamp.before.max.ms refuses what is too old, and takes the rest" {
 	mq-topics create t -X message.timestamp.before.max.ms=60000
 	produce "$(date +%s%3N)" young
@@ -33,6 +34,7 @@ produce() {
 	is 'young'
 }
 
+# bats test_tags=store
 @test "message.timestamp.after.max.ms refuses what is too far ahead, an hour by default" {
 	mq-topics create t
 	produce "$(($(date +%s%3N) + 1800000))" soon
@@ -94,6 +96,7 @@ codecs() {
 	[ "$(paste -sd' ' got)" = 'lz4 lz4 gzip gzip none none' ]
 }
 
+# bats test_tags=store
 @test "compression.gzip.level and the like: the level that the topic says; -z of the same codec goes first" {
 	seq 20000 | tr '\n' ' ' >in
 	for level in 1 9; do

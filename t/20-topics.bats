@@ -2,8 +2,9 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	export MQ_DIR=$BATS_TEST_TMPDIR/store
+	# shellcheck source=t/lib/tools.bash
+	. "$BATS_TEST_DIRNAME/lib/tools.bash"
+	fresh_store
 }
 
 # table LINE...: what was printed is these rows; spaces stand for tabs.
@@ -51,6 +52,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	says 0 $'topic\naudit\norders'
 }
 
+# bats test_tags=store
 @test "reading makes no store" {
 	for command in list describe offsets du clean; do
 		run mq-topics $command
@@ -62,6 +64,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ ! -e store ]
 }
 
+# bats test_tags=store
 @test "a file is no store" {
 	local command
 
@@ -182,6 +185,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$status" -eq 2 ]
 }
 
+# bats test_tags=store
 @test "Kafka's own topics are meant only by words that begin with _, in every command" {
 	mq-topics create t
 	echo 1 | mq-produce -t t
@@ -273,6 +277,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	says 0 ""
 }
 
+# bats test_tags=store
 @test "a deleted topic leaves no files, and one of the same name begins anew" {
 	seq 5 | mq-produce -t t
 	mq-topics delete -y t
@@ -327,6 +332,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$status" -eq 2 ]
 }
 
+# bats test_tags=store
 @test "offsets, describe: a partition that cannot be read is named, the others are told of: 3" {
 	local log=$MQ_DIR/d-0/00000000000000000000.log
 
@@ -349,6 +355,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	says 74 "mq-topics: $log: Is a directory"
 }
 
+# bats test_tags=store
 @test "clean runs retention now, and prints what went" {
 	mq-topics create t -X segment.bytes=1M -X retention.ms=-1
 	head -c 3000000 /dev/zero | tr '\0' x | fold -w 1000 | mq-produce -t t --ts 2024-01-01
@@ -363,6 +370,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$(cut -f 3 <<<"$output")" -gt 0 ]
 }
 
+# bats test_tags=store
 @test "clean compacts, and says how much was left" {
 	mq-topics create t -X cleanup.policy=compact -X segment.bytes=1M -X min.cleanable.dirty.ratio=0
 	for key in a b; do
@@ -376,6 +384,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	says 0 $'a\nb\nc'
 }
 
+# bats test_tags=store
 @test "du counts segments and bytes" {
 	mq-topics create t -X segment.bytes=1M
 	head -c 3000000 /dev/zero | tr '\0' x | fold -w 1000 | mq-produce -t t
@@ -383,6 +392,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 	[ "$(jq '.segments >= 3 and .bytes > 3000000 and .bytes < 3500000' <<<"$output")" = true ]
 }
 
+# bats test_tags=store
 @test "du of an internal topic tells of the partitions that have files" {
 	mq-topics create t
 	echo x | mq-produce -t t
@@ -394,6 +404,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$1" "$2"
 
 # --- a Kafka store -----------------------------------------------------------
 
+# bats test_tags=store
 @test "the topics of a store that Apache Kafka wrote are there" {
 	run mq-topics -d "$BATS_TEST_DIRNAME/data/kafka-store" list
 	[ "$status" -eq 0 ]

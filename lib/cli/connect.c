@@ -15,7 +15,7 @@ connection_init(struct connection *c, const struct options *o, enum connect_mode
 	struct err err;
 	int got;
 
-	*c = (struct connection){.mode = mode, .timeout_ms = -1, .node_id = -1};
+	*c = (struct connection){.mode = mode, .timeout_ms = -1};
 	config_init(&c->config);
 	c->os = os_real_new(&err);
 	if (c->os == NULL)
@@ -71,10 +71,7 @@ int
 connection_open(struct connection *c, struct err *err)
 {
 	c->target = c->where.brokers != NULL ? open_brokers(c, err) : open_store(c, err);
-	if (c->target == NULL)
-		return -1;
-	c->node_id = c->target->node_id;
-	return 0;
+	return c->target == NULL ? -1 : 0;
 }
 
 int

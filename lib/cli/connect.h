@@ -24,8 +24,7 @@ struct connection {
 	struct where where;
 	enum connect_mode mode;
 	int64_t timeout_ms; /* -m; -1: not given */
-	bool is_patient;    /* set before connection_open: wait for brokers that went as long as it takes */
-	int32_t node_id;    /* of the store, or of a broker; for %b and -J */
+	bool is_patient; /* set before connection_open: brokers that go are waited for without -m */
 };
 
 /* Makes the os, reads -b -d -F -X -m, the environment and the configuration file.

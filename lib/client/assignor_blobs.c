@@ -28,7 +28,8 @@ struct by_topic {
 
 /* Groups a list; both results in the arena. */
 static int
-group(const struct assigned *from, size_t count, struct arena *a, struct by_topic **out, int32_t *topics)
+group(const struct assigned *from, size_t count, struct arena *a, struct by_topic **out,
+    int32_t *topics)
 {
 	struct assigned *list = arena_array(a, count + 1, sizeof(*list));
 	int32_t *parts = arena_array(a, count + 1, sizeof(*parts));
@@ -43,8 +44,8 @@ group(const struct assigned *from, size_t count, struct arena *a, struct by_topi
 	for (size_t i = 0; i < count; i++) {
 		parts[i] = list[i].partition;
 		if (i == 0 || strcmp(list[i - 1].topic, list[i].topic) != 0)
-			(*out)[(*topics)++] = (struct by_topic){
-			    wire_str_of(list[i].topic), {&parts[i], 0}};
+			(*out)[(*topics)++] =
+			    (struct by_topic){wire_str_of(list[i].topic), {&parts[i], 0}};
 		(*out)[*topics - 1].partitions.count++;
 	}
 	return 0;
@@ -79,8 +80,8 @@ decode(const struct wire_schema *s, struct wire_bytes blob, struct arena *a, voi
 /* What Kafka's StickyAssignor keeps in user data: topics with partitions, and the
  * generation. Its cooperative one keeps the generation alone there. */
 static void
-put_user_data(enum assignor a, const struct assignee *m, const struct by_topic *owned, int32_t count,
-    struct buf *out)
+put_user_data(enum assignor a, const struct assignee *m, const struct by_topic *owned,
+    int32_t count, struct buf *out)
 {
 	if (a == ASSIGNOR_STICKY) {
 		buf_i32(out, count);
@@ -111,8 +112,8 @@ subscription_encode(enum assignor a, const struct assignee *m, struct buf *out, 
 	sub.topics.items = arena_array(&arena, m->topic_count + 1, sizeof(sub.topics.items[0]));
 	if (sub.topics.items == NULL ||
 	    group(m->owned, m->owned_count, &arena, &owned, &count) == -1 ||
-	    (sub.owned_partitions.items = arena_array(&arena, (size_t)count + 1,
-	         sizeof(sub.owned_partitions.items[0]))) == NULL) {
+	    (sub.owned_partitions.items = arena_array(
+		 &arena, (size_t)count + 1, sizeof(sub.owned_partitions.items[0]))) == NULL) {
 		err_nomem(err);
 		goto out;
 	}
@@ -125,7 +126,7 @@ subscription_encode(enum assignor a, const struct assignee *m, struct buf *out, 
 		for (int32_t i = 0; i < count; i++)
 			sub.owned_partitions.items[i] =
 			    (struct consumer_protocol_subscription_topic_partition){
-			        .topic = owned[i].topic, .partitions = owned[i].partitions};
+				.topic = owned[i].topic, .partitions = owned[i].partitions};
 	}
 	if (sticky && m->generation >= 0) {
 		put_user_data(a, m, owned, count, &user);
@@ -217,8 +218,8 @@ subscription_decode(enum assignor a, struct wire_bytes blob, struct arena *arena
 	if (out->topics == NULL)
 		return err_nomem(err);
 	for (size_t i = 0; i < out->topic_count; i++)
-		if ((out->topics[i] = arena_memdup(arena, sub.topics.items[i].data,
-		         (size_t)sub.topics.items[i].len)) == NULL)
+		if ((out->topics[i] = arena_memdup(
+			 arena, sub.topics.items[i].data, (size_t)sub.topics.items[i].len)) == NULL)
 			return err_nomem(err);
 	if (a == ASSIGNOR_STICKY)
 		ret = take_user_data(sub.user_data, arena, out);
@@ -243,15 +244,16 @@ assignment_encode(const struct assigned *share, size_t count, struct buf *out, s
 	arena_init(&arena, 0);
 	wire_init(&wire_consumer_protocol_assignment, &as);
 	if (group(share, count, &arena, &list, &topics) == -1 ||
-	    (as.assigned_partitions.items = arena_array(&arena, (size_t)topics + 1,
-	         sizeof(as.assigned_partitions.items[0]))) == NULL) {
+	    (as.assigned_partitions.items = arena_array(
+		 &arena, (size_t)topics + 1, sizeof(as.assigned_partitions.items[0]))) == NULL) {
 		arena_release(&arena);
 		return err_nomem(err);
 	}
 	as.assigned_partitions.count = topics;
 	for (int32_t i = 0; i < topics; i++)
-		as.assigned_partitions.items[i] = (struct consumer_protocol_assignment_topic_partition){
-		    .topic = list[i].topic, .partitions = list[i].partitions};
+		as.assigned_partitions.items[i] =
+		    (struct consumer_protocol_assignment_topic_partition){
+			.topic = list[i].topic, .partitions = list[i].partitions};
 	ret = encode(&wire_consumer_protocol_assignment, ASSIGNMENT_VERSION, &as, out, err);
 	arena_release(&arena);
 	return ret;

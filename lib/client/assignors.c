@@ -73,10 +73,11 @@ struct field {
 	size_t member_count;
 	const struct assignable *topics;
 	size_t topic_count;
-	size_t *starts;  /* number of each topic's partition 0; one more than topics */
-	bool *wants;     /* [member * topic_count + topic] */
-	int *owner;      /* of each partition: a member, or -1 */
-	size_t *load;    /* partitions of each member */
+	size_t *starts; /* number of each topic's partition 0; one more than topics */
+	bool *wants;	/* [member * topic_count + topic] */
+	int *owner;	/* of each partition: a member, or -1 */
+	int *before;	/* who has it still: a member, -1 nobody, -2 several say so */
+	size_t *load;	/* partitions of each member */
 };
 
 static bool
@@ -138,7 +139,8 @@ static void
 assign_ranges(struct field *f)
 {
 	for (size_t t = 0; t < f->topic_count; t++) {
-		size_t parts = f->starts[t + 1] - f->starts[t], at = f->starts[t], takers = 0, nth = 0;
+		size_t parts = f->starts[t + 1] - f->starts[t], at = f->starts[t], takers = 0,
+		       nth = 0;
 
 		for (size_t m = 0; m < f->member_count; m++)
 			takers += wants(f, m, t);
@@ -183,7 +185,8 @@ assign_owned(struct field *f, struct arena *arena)
 	size_t total = partition_total(f);
 	int64_t *since = arena_array(arena, total + 1, sizeof(*since));
 
-	if (since == NULL)
+	f->before = arena_array(arena, total + 1, sizeof(*f->before));
+	if (since == NULL || f->before == NULL)
 		return -1;
 	for (size_t m = 0; m < f->member_count; m++) {
 		const struct assignee *who = &f->members[m];
@@ -205,12 +208,17 @@ assign_owned(struct field *f, struct arena *arena)
 				if (f->owner[n] >= 0)
 					f->load[f->owner[n]]--;
 				f->owner[n] = -1;
+				f->before[n] = -2;
 				continue;
 			}
 			give(f, n, m);
+			f->before[n] = 0;
 			since[n] = who->generation + INT64_C(2); /* above the zero of "nobody" */
 		}
 	}
+	for (size_t i = 0; i < total; i++)
+		if (f->before[i] != -2)
+			f->before[i] = f->owner[i];
 	return 0;
 }
 
@@ -268,25 +276,11 @@ assign_sticky(struct field *f, struct arena *arena)
 static void
 hold_back(struct field *f)
 {
-	for (size_t m = 0; m < f->member_count; m++) {
-		const struct assignee *who = &f->members[m];
-
-		for (size_t i = 0; i < who->owned_count; i++) {
-			struct assignable key = {.name = who->owned[i].topic};
-			const struct assignable *t =
-			    bsearch(&key, f->topics, f->topic_count, sizeof(key), by_topic);
-			size_t n;
-
-			if (t == NULL || who->owned[i].partition < 0 ||
-			    who->owned[i].partition >= t->partition_count)
-				continue;
-			n = f->starts[t - f->topics] + (size_t)who->owned[i].partition;
-			if (f->owner[n] >= 0 && f->owner[n] != (int)m) {
-				f->load[f->owner[n]]--;
-				f->owner[n] = -1;
-			}
+	for (size_t i = 0; i < partition_total(f); i++)
+		if (f->owner[i] >= 0 && f->before[i] != -1 && f->before[i] != f->owner[i]) {
+			f->load[f->owner[i]]--;
+			f->owner[i] = -1;
 		}
-	}
 }
 
 /* --- all of them ---------------------------------------------------------------------- */
@@ -308,8 +302,8 @@ share_out(struct field *f, struct arena *arena)
 			if (f->owner[i] < 0)
 				continue;
 			who = &f->members[f->owner[i]];
-			who->share[who->share_count++] = (struct assigned){
-			    f->topics[t].name, (int32_t)(i - f->starts[t])};
+			who->share[who->share_count++] =
+			    (struct assigned){f->topics[t].name, (int32_t)(i - f->starts[t])};
 		}
 	return 0;
 }

@@ -25,7 +25,13 @@
 #include "base/error.h"
 #include "wire/wire.h"
 
-enum assignor { ASSIGNOR_RANGE, ASSIGNOR_ROUNDROBIN, ASSIGNOR_STICKY, ASSIGNOR_COOPERATIVE, ASSIGNOR_COUNT };
+enum assignor {
+	ASSIGNOR_RANGE,
+	ASSIGNOR_ROUNDROBIN,
+	ASSIGNOR_STICKY,
+	ASSIGNOR_COOPERATIVE,
+	ASSIGNOR_COUNT
+};
 
 /* Kafka's name, and back; -1: there is no such. */
 const char *assignor_name(enum assignor a);
@@ -47,7 +53,7 @@ struct assignee {
 	size_t topic_count;
 	const struct assigned *owned; /* what it had; for the sticky ones */
 	size_t owned_count;
-	int32_t generation; /* when it had them; -1 not known */
+	int32_t generation;	/* when it had them; -1 not known */
 	struct assigned *share; /* out, in the arena: by topic, then partition */
 	size_t share_count;
 };
@@ -65,8 +71,8 @@ int assign(enum assignor a, struct assignee *members, size_t member_count,
 /* --- blobs ------------------------------------------------------------------------- */
 
 /* What a member of these topics says to the leader: appended to `out`. -1: ERR_NOMEM. */
-int subscription_encode(enum assignor a, const struct assignee *m, struct buf *out,
-    struct err *err);
+int subscription_encode(
+    enum assignor a, const struct assignee *m, struct buf *out, struct err *err);
 
 /* The other way; strings lie in the arena. What is in there but cannot be read is left out;
  * -1: ERR_CORRUPT (not even the topics can), ERR_NOMEM. */

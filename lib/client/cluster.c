@@ -131,8 +131,8 @@ say_late(struct ask *a)
 	const struct api *api = api_find(a->api);
 
 	if (a->err.code == 0)
-		err_set(&a->err, ERR_REQUEST_TIMED_OUT, "no broker to send %s to in time",
-		    api->name);
+		err_set(
+		    &a->err, ERR_REQUEST_TIMED_OUT, "no broker to send %s to in time", api->name);
 	else if (err_is_retriable(a->err.code))
 		err_prefix(&a->err, "tried for too long");
 }
@@ -152,7 +152,7 @@ ask_failed(struct ask *a, const struct err *why)
 	buf_release(&a->frame);
 	if (a->to == TO_COORDINATOR &&
 	    (why->code == ERR_NOT_COORDINATOR || why->code == ERR_COORDINATOR_NOT_AVAILABLE ||
-	        why->code == ERR_NETWORK_EXCEPTION))
+		why->code == ERR_NETWORK_EXCEPTION))
 		cluster_forget_coordinator(c, a->group);
 	if (cluster_is_stale(why->code))
 		cluster_refresh(c);
@@ -221,8 +221,8 @@ ask_send(struct ask *a, struct link *l, int32_t node)
 	    .done = on_answer,
 	    .ctx = a};
 	if (version == -1) {
-		err_set(&err, ERR_UNSUPPORTED_VERSION, "broker %d does not know %s", node,
-		    api->name);
+		err_set(
+		    &err, ERR_UNSUPPORTED_VERSION, "broker %d does not know %s", node, api->name);
 		ask_failed(a, &err);
 		return;
 	}
@@ -231,7 +231,8 @@ ask_send(struct ask *a, struct link *l, int32_t node)
 		err_nomem(&err);
 	} else {
 		wire_init(api->request, msg);
-		if (a->fill(a, version, msg, &err) == 0 && link_send(l, &a->request, msg, &err) == 0) {
+		if (a->fill(a, version, msg, &err) == 0 &&
+		    link_send(l, &a->request, msg, &err) == 0) {
 			a->state = ASK_SENT;
 			a->sent_to = node;
 			arena_reset(&a->arena);
@@ -256,10 +257,10 @@ say_unreachable(struct cluster *c, struct node *n, struct err *err)
 	err->code = ERR_BUSY;
 	if (via == NULL || n->is_listed || n->id < 0)
 		return;
-	what = n->err.sys_errno == ECONNREFUSED ? "refused" :
-	    n->err.sys_errno == EHOSTUNREACH    ? "cannot be found" :
-	    n->err.sys_errno == ETIMEDOUT       ? "does not answer" :
-	                                          "cannot be connected to";
+	what = n->err.sys_errno == ECONNREFUSED	  ? "refused"
+	       : n->err.sys_errno == EHOSTUNREACH ? "cannot be found"
+	       : n->err.sys_errno == ETIMEDOUT	  ? "does not answer"
+						  : "cannot be connected to";
 	err_set(err, ERR_BUSY,
 	    "%s: connected, but broker %d advertises %s, which %s (fix its advertised address)",
 	    via->address, n->id, n->address, what);
@@ -288,8 +289,7 @@ try_node(struct cluster *c, struct ask *a, int32_t id, int64_t *when_ns)
 	if (node_is_hopeless(n)) {
 		say_unreachable(c, n, &err);
 		ask_failed(a, &err);
-	} else if (n->links[a->kind].failures > 0 &&
-	    (a->once || a->to != TO_NODE)) {
+	} else if (n->links[a->kind].failures > 0 && (a->once || a->to != TO_NODE)) {
 		/* Whoever is in charge may be another by now. */
 		err = n->err;
 		if (err.code != 0 && err_is_retriable(err.code))
@@ -340,8 +340,8 @@ try_leader(struct cluster *c, struct ask *a, int64_t *when_ns)
 		    a->topic, a->partition);
 		a->once = true;
 	} else if (leader < 0) {
-		err_set(&err, ERR_LEADER_NOT_AVAILABLE, "%s-%d has no leader", a->topic,
-		    a->partition);
+		err_set(
+		    &err, ERR_LEADER_NOT_AVAILABLE, "%s-%d has no leader", a->topic, a->partition);
 	} else {
 		try_node(c, a, leader, when_ns);
 		return;
@@ -416,11 +416,17 @@ pump(struct cluster *c)
 	metadata_pump(c, &when);
 	do {
 		c->asks_changed = false;
-		for (a = c->first; a != NULL && !c->asks_changed; a = a->next)
+		/* What is visited may be gone after it, and others too. */
+		a = c->first;
+		while (a != NULL && !c->asks_changed) {
+			struct ask *next = a->next;
+
 			if (a->state == ASK_WAITING)
 				visit(c, a, now, &when);
+			a = next;
+		}
 	} while (c->asks_changed);
-	if (c->first == NULL || when == INT64_MAX || c->wake_soon)
+	if (when == INT64_MAX || c->wake_soon)
 		return;
 	now = os_mono_ns(c->os);
 	os_timer_start(c->os, &c->wake, when > now ? (when - now) / 1000000 + 1 : 0);

@@ -31,10 +31,10 @@ enum link_kind { KIND_MAIN, KIND_PRODUCE, KIND_FETCH, KIND_GROUP, KIND_COUNT };
 
 enum route {
 	TO_ANY,
-	TO_NODE,        /* ask.node */
+	TO_NODE, /* ask.node */
 	TO_CONTROLLER,
 	TO_COORDINATOR, /* of ask.group */
-	TO_LEADER,      /* of ask.topic, ask.partition */
+	TO_LEADER,	/* of ask.topic, ask.partition */
 };
 
 enum ask_state { ASK_IDLE, ASK_WAITING, ASK_SENT };
@@ -87,11 +87,11 @@ struct cluster_partition {
 struct cluster_topic {
 	char *name;
 	struct uuid id; /* zero: not known, or the cluster has none */
-	int code;       /* of the topic; ERR_LEADER_NOT_AVAILABLE until it is known */
-	bool is_known;  /* asked for at least once */
+	int code;	/* of the topic; ERR_LEADER_NOT_AVAILABLE until it is known */
+	bool is_known;	/* asked for at least once */
 	struct cluster_partition *partitions;
 	int32_t count;
-	unsigned refreshed; /* how often */
+	int64_t batch_bytes_max; /* 0: not known; of whoever looks it up */
 };
 
 struct cluster_config {
@@ -127,6 +127,10 @@ struct cluster_topic *cluster_topic(struct cluster *c, const char *name);
 
 /* Asks for metadata of the kept topics, soon. */
 void cluster_refresh(struct cluster *c);
+
+/* What came of the last cluster_refresh; code 0: it went well. Of a code that is not
+ * retriable: nobody can be reached, and there is no sense in waiting. */
+const struct err *cluster_refresh_error(const struct cluster *c);
 
 /* A partition's leader; -1: none known. */
 int32_t cluster_leader(const struct cluster_topic *t, int32_t partition);

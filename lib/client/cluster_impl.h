@@ -10,7 +10,7 @@ struct node;
 struct node_link {
 	struct node *node;
 	struct link *link; /* NULL until it is needed */
-	int failures;      /* in a row */
+	int failures;	   /* in a row */
 	int64_t retry_ns;  /* not to be opened before */
 	int64_t tried_ns;  /* when it was opened last */
 };
@@ -18,14 +18,14 @@ struct node_link {
 /* A broker, or an address of the list that is not known as one yet. */
 struct node {
 	struct cluster *cluster;
-	int32_t id; /* -1: an address of the list */
+	int32_t id;		 /* -1: an address of the list */
 	bool is_listed, is_gone; /* in the list; not in the last metadata */
 	char address[OS_ADDRESS_MAX];
 	struct node_link links[KIND_COUNT];
 	int64_t since_ns; /* when it was first tried; 0: never */
 	bool ever_up;
 	bool is_definite; /* the last failure was a clear no */
-	struct err err;   /* why it cannot be reached */
+	struct err err;	  /* why it cannot be reached */
 	struct node *next;
 };
 
@@ -47,11 +47,12 @@ struct cluster {
 	struct os_timer wake;
 	bool wake_soon;
 	size_t links_live;
-	struct map topics;       /* name -> struct cluster_topic */
+	struct map topics;	 /* name -> struct cluster_topic */
 	struct map coordinators; /* group -> struct coordinator */
 	struct ask refresh;
 	bool refresh_wanted;
 	int refresh_failures;
+	struct err refresh_err; /* of the last one */
 	int64_t refresh_not_before_ns;
 	bool is_freeing;
 };

@@ -54,7 +54,6 @@ take_topic(struct cluster_topic *t, const struct metadata_response_topic *from, 
 	int32_t count = 0;
 
 	t->is_known = true;
-	t->refreshed++;
 	t->code = from->error_code;
 	for (int32_t i = 0; i < from->partitions.count; i++)
 		if (from->partitions.items[i].partition_index >= count)
@@ -69,7 +68,8 @@ take_topic(struct cluster_topic *t, const struct metadata_response_topic *from, 
 		int32_t n = p->partition_index;
 
 		if (n >= 0)
-			take_partition(&list[n], is_same && n < t->count ? &t->partitions[n] : NULL, p);
+			take_partition(
+			    &list[n], is_same && n < t->count ? &t->partitions[n] : NULL, p);
 	}
 	free(t->partitions);
 	t->partitions = list;
@@ -95,8 +95,9 @@ cluster_take(struct cluster *c, const void *response, struct err *err)
 	c->has_metadata = true;
 	for (int32_t i = 0; i < m->topics.count; i++) {
 		const struct metadata_response_topic *from = &m->topics.items[i];
-		struct cluster_topic *t = from->name.len > 0 ?
-		    map_get(&c->topics, from->name.data, (size_t)from->name.len) : NULL;
+		struct cluster_topic *t = from->name.len > 0 ? map_get(&c->topics, from->name.data,
+								   (size_t)from->name.len)
+							     : NULL;
 
 		if (t != NULL && take_topic(t, from, err) == -1)
 			return -1;
@@ -158,6 +159,7 @@ refresh_done(struct ask *a)
 	struct cluster *c = a->ctx;
 	int64_t pause_ms;
 
+	c->refresh_err = a->err;
 	c->refresh_failures = a->err.code == 0 ? 0 : c->refresh_failures + 1;
 	/* One that has helped need not be followed by another at once. */
 	pause_ms = cluster_backoff_ms(c->os, c->refresh_failures + 1);
@@ -166,6 +168,12 @@ refresh_done(struct ask *a)
 		os_note(c->os, OS_DEBUG, "metadata: %s", a->err.text);
 	c->events.refreshed(c->events.ctx);
 	cluster_wake(c);
+}
+
+const struct err *
+cluster_refresh_error(const struct cluster *c)
+{
+	return &c->refresh_err;
 }
 
 void
@@ -246,10 +254,8 @@ static int
 find_answer(struct ask *a, int version, const void *msg, struct err *err)
 {
 	const struct find_coordinator_response *m = msg;
-	struct find_coordinator_response_coordinator one = {.node_id = m->node_id,
-	    .host = m->host,
-	    .port = m->port,
-	    .error_code = m->error_code};
+	struct find_coordinator_response_coordinator one = {
+	    .node_id = m->node_id, .host = m->host, .port = m->port, .error_code = m->error_code};
 	struct coordinator *k = a->ctx;
 
 	if (version >= 4) {

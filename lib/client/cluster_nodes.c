@@ -20,6 +20,9 @@
 #define PATIENCE_MS 10000
 #define PATIENCE_REFUSED_MS 1200
 
+/* A broker that was there is said to be away after so many vain tries. */
+#define TELL_FAILURES 3
+
 /* A broker list longer than this is a mistake. */
 #define LIST_MAX 64
 #define NODES_MAX 10000
@@ -212,10 +215,12 @@ on_up(struct link *l, void *ctx)
 	struct node_link *nl = ctx;
 
 	(void)l;
+	os_note(nl->node->cluster->os,
+	    nl->failures >= TELL_FAILURES && nl->node->ever_up ? OS_WARN : OS_DEBUG,
+	    "%s: connected", nl->node->address);
 	nl->failures = 0;
 	nl->node->ever_up = true;
 	nl->node->err.code = 0;
-	os_note(nl->node->cluster->os, OS_DEBUG, "%s: connected", nl->node->address);
 	cluster_wake(nl->node->cluster);
 }
 
@@ -246,11 +251,13 @@ on_down(struct link *l, void *ctx, const struct err *why)
 	(void)l;
 	n->err = *why;
 	n->is_definite = why->sys_errno == ECONNREFUSED || why->sys_errno == EHOSTUNREACH ||
-	    why->sys_errno == ENOENT || why->sys_errno == EACCES || why->sys_errno == 0;
+			 why->sys_errno == ENOENT || why->sys_errno == EACCES ||
+			 why->sys_errno == 0;
 	nl->failures++;
 	nl->retry_ns =
 	    os_mono_ns(c->os) + cluster_backoff_ms(c->os, nl->failures) * INT64_C(1000000);
-	os_note(c->os, OS_DEBUG, "%s", why->text);
+	os_note(c->os, nl->failures == TELL_FAILURES && n->ever_up ? OS_WARN : OS_DEBUG, "%s%s",
+	    why->text, n->ever_up ? "; trying on" : "");
 	if (c->turn == n)
 		c->turn = n->next;
 	cluster_wake(c);
@@ -290,7 +297,8 @@ node_link(struct node *n, enum link_kind kind, int64_t *when_ns)
 	}
 	if (open_link(nl, &n->err) == -1) {
 		n->is_definite = true;
-		nl->retry_ns = os_mono_ns(n->cluster->os) + CONNECT_BACKOFF_MAX_MS * INT64_C(1000000);
+		nl->retry_ns =
+		    os_mono_ns(n->cluster->os) + CONNECT_BACKOFF_MAX_MS * INT64_C(1000000);
 		soonest(when_ns, nl->retry_ns);
 	}
 	return NULL;

@@ -39,7 +39,7 @@ struct link {
 	char address[OS_ADDRESS_MAX];
 	enum link_state state;
 	struct frame_reader in;
-	uint8_t *chunk; /* READ_BYTES */
+	uint8_t *chunk;			 /* READ_BYTES */
 	struct link_slot *first, **last; /* unanswered, in order */
 	size_t in_flight;
 	int32_t next_correlation;
@@ -196,15 +196,18 @@ say_why(struct link *l, int why)
 
 	switch (why) {
 	case 0:
-		err_set(err, ERR_NETWORK_EXCEPTION, l->state == LINK_GREETING ?
-		    "%s: closed the connection at once (no Kafka broker, or one that wants TLS?)" :
-		    "%s: closed the connection", l->address);
+		err_set(err, ERR_NETWORK_EXCEPTION,
+		    l->state == LINK_GREETING ? "%s: closed the connection at once (no Kafka "
+						"broker, or one that wants TLS?)"
+					      : "%s: closed the connection",
+		    l->address);
 		break;
 	case ECONNREFUSED:
 		err_set(err, ERR_NETWORK_EXCEPTION, "%s: connection refused", l->address);
 		break;
 	case EHOSTUNREACH:
-		err_set(err, ERR_NETWORK_EXCEPTION, "%s: no such host, or no way to it", l->address);
+		err_set(
+		    err, ERR_NETWORK_EXCEPTION, "%s: no such host, or no way to it", l->address);
 		break;
 	default:
 		err_set(err, ERR_NETWORK_EXCEPTION, "%s: %s", l->address, strerrordesc_np(why));
@@ -273,8 +276,8 @@ on_timer(struct os_timer *t)
 		}
 	if (l->state != LINK_UP && now >= l->setup_deadline_ns) {
 		err_set(&err, ERR_NETWORK_EXCEPTION, "%s: %s", l->address,
-		    l->state == LINK_CONNECTING ? "no answer to connecting" :
-		                                  "connected, but nobody answers");
+		    l->state == LINK_CONNECTING ? "no answer to connecting"
+						: "connected, but nobody answers");
 		err.sys_errno = ETIMEDOUT;
 		link_end(l, &err);
 		return;
@@ -294,15 +297,15 @@ on_frame(struct link *l)
 	int32_t id;
 
 	if (s == NULL) {
-		err_set(&err, ERR_NETWORK_EXCEPTION, "%s: an answer that nobody asked for",
-		    l->address);
+		err_set(
+		    &err, ERR_NETWORK_EXCEPTION, "%s: an answer that nobody asked for", l->address);
 		link_end(l, &err);
 	} else if (response_decode(s->api, s->version, bytes, &id, &body, &err) == -1) {
 		err_prefix(&err, "%s", l->address);
 		link_end(l, &err);
 	} else if (id != s->correlation_id) {
-		err_set(&err, ERR_NETWORK_EXCEPTION, "%s: answer %d to request %d (%s)",
-		    l->address, id, s->correlation_id, s->api->name);
+		err_set(&err, ERR_NETWORK_EXCEPTION, "%s: answer %d to request %d (%s)", l->address,
+		    id, s->correlation_id, s->api->name);
 		link_end(l, &err);
 	} else {
 		err.code = 0;
@@ -384,7 +387,7 @@ link_send(struct link *l, struct link_request *r, const void *msg, struct err *e
 	    .deadline_ns = os_mono_ns(l->os) + r->timeout_ms * 1000000,
 	    .is_silent = r->silent};
 	if (request_encode(r->api, r->version, s->correlation_id, wire_str_of(l->who.client_id),
-	        msg, &s->bytes, err) == -1) {
+		msg, &s->bytes, err) == -1) {
 		buf_release(&s->bytes);
 		free(s);
 		return -1;
@@ -503,8 +506,8 @@ link_open(struct link *l, const char *address, struct err *err)
 	    .opened = on_opened, .room = on_room, .bytes = on_bytes, .closed = on_closed, .ctx = l};
 	l->timer = (struct os_timer){.fire = on_timer, .ctx = l};
 	if (os_connect(l->os, &l->stream, address) == -1)
-		return errno == ENOMEM ? err_nomem(err) :
-		                         err_set(err, ERR_INVALID, "'%s' is no address", address);
+		return errno == ENOMEM ? err_nomem(err)
+				       : err_set(err, ERR_INVALID, "'%s' is no address", address);
 	l->state = LINK_CONNECTING;
 	l->setup_deadline_ns = os_mono_ns(l->os) + SETUP_MS * INT64_C(1000000);
 	timer_arm(l);

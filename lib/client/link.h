@@ -25,11 +25,11 @@ struct link;
 struct link_slot;
 
 enum link_state {
-	LINK_CLOSED,     /* not opened yet, or down */
+	LINK_CLOSED, /* not opened yet, or down */
 	LINK_CONNECTING,
-	LINK_GREETING,   /* ApiVersions is under way */
+	LINK_GREETING, /* ApiVersions is under way */
 	LINK_UP,
-	LINK_CLOSING,    /* `down` will come */
+	LINK_CLOSING, /* `down` will come */
 };
 
 struct link_events {
@@ -44,12 +44,12 @@ struct link_request {
 	const struct api *api;
 	int version;
 	int64_t timeout_ms; /* for the answer; then the link ends */
-	bool silent; /* there is no answer (Produce with acks 0): done when it was sent */
+	bool silent;	    /* there is no answer (Produce with acks 0): done when it was sent */
 	/* From os_turn. err->code 0: `frame` holds the response, which may be taken
 	 * over (copy the struct, then buf_init what is there); `body` lies in it. Both
 	 * are NULL for a silent one. Else why there is no answer. */
-	void (*done)(struct link_request *r, struct buf *frame, struct slice body,
-	    const struct err *err);
+	void (*done)(
+	    struct link_request *r, struct buf *frame, struct slice body, const struct err *err);
 	void *ctx;
 	struct link_slot *slot; /* the link's */
 };

@@ -447,7 +447,7 @@ struct broker_options {
 	const char *version;   /* of this program */
 	int64_t timeout_ms;    /* the longest wait for a broker; -1: as is usual */
 	bool auto_create_topics;
-	bool patient;          /* a fetch waits for brokers that have gone as long as it takes */
+	bool patient;          /* brokers that were there and have gone are waited for */
 	const char *assignors; /* of group members, best first: "cooperative-sticky,range" */
 	int64_t session_timeout_ms; /* of group members; 0: as is usual */
 };

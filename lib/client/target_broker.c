@@ -17,6 +17,7 @@
 
 /* How long things are tried for, unless the user says. */
 #define TIMEOUT_MS 60000
+#define PATIENT_MS (INT64_C(10) * 365 * 86400 * 1000)
 
 void
 broker_finish(struct broker_target *bt, struct call *c, const struct err *why)
@@ -113,8 +114,8 @@ broker_err(struct err *err, int code, struct wire_str message, const char *fmt, 
 	vsnprintf(where, sizeof(where), fmt, ap);
 	va_end(ap);
 	if (message.len > 0)
-		return err_set(err, code, "%s: %.*s (%s)", where, message.len, message.data,
-		    err_name(code));
+		return err_set(
+		    err, code, "%s: %.*s (%s)", where, message.len, message.data, err_name(code));
 	return err_set(err, code, "%s: %s", where, err_name(code));
 }
 
@@ -164,9 +165,6 @@ broker_free(struct target *t)
 		op_unlink(o);
 		o->release(o);
 	}
-	/* Each has a time limit of its own. */
-	while (bt->leaving > 0 && os_turn(t->os, -1) != -1)
-		;
 	if (bt->cluster != NULL) {
 		broker_produce_free(bt);
 		broker_fetch_free(bt);
@@ -251,7 +249,9 @@ target_broker_new(struct os *os, const struct broker_options *o, struct err *err
 	};
 	config = (struct cluster_config){.servers = bt->servers,
 	    .who = {.client_id = bt->client_id, .software_version = o->version},
-	    .timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_MS,
+	    .timeout_ms = o->timeout_ms > 0 ? o->timeout_ms
+			  : o->patient	    ? PATIENT_MS
+					    : TIMEOUT_MS,
 	    .patience_ms = o->timeout_ms};
 	call_queue_init(&bt->done);
 	call_queue_init(&bt->flushes);

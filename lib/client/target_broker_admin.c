@@ -35,8 +35,9 @@ create_fill(struct ask *a, int version, void *msg, struct err *err)
 		return err_nomem(err);
 	t->configs.count = (int32_t)c->config_count;
 	for (size_t i = 0; i < c->config_count; i++)
-		t->configs.items[i] = (struct create_topics_request_config){
-		    .name = wire_str_of(c->configs[i].name), .value = wire_str_of(c->configs[i].value)};
+		t->configs.items[i] =
+		    (struct create_topics_request_config){.name = wire_str_of(c->configs[i].name),
+			.value = wire_str_of(c->configs[i].value)};
 	r->topics.items = t;
 	r->topics.count = 1;
 	r->timeout_ms = ADMIN_MS;
@@ -45,8 +46,8 @@ create_fill(struct ask *a, int version, void *msg, struct err *err)
 
 /* An answer that got lost may have told that it was done. */
 static int
-topic_result(struct ask *a, int count, int code, struct wire_str message, int done_before,
-    struct err *err)
+topic_result(
+    struct ask *a, int count, int code, struct wire_str message, int done_before, struct err *err)
 {
 	const char *topic = admin_call_of(a)->topic;
 
@@ -194,7 +195,8 @@ alter_fill(struct ask *a, int version, void *msg, struct err *err)
 {
 	struct incremental_alter_configs_request *r = msg;
 	struct admin_call *c = admin_call_of(a);
-	struct incremental_alter_configs_request_resource *t = arena_array(&a->arena, 1, sizeof(*t));
+	struct incremental_alter_configs_request_resource *t =
+	    arena_array(&a->arena, 1, sizeof(*t));
 
 	(void)version;
 	if (t == NULL)
@@ -262,7 +264,7 @@ configs_answer(struct ask *a, int version, const void *msg, struct err *err)
 
 	(void)version;
 	if (topic_result(a, r->results.count, r->results.count == 1 ? t->error_code : 0,
-	        r->results.count == 1 ? t->error_message : wire_str_null(), 0, err) == -1)
+		r->results.count == 1 ? t->error_message : wire_str_null(), 0, err) == -1)
 		return -1;
 	count = t->configs.count > 0 ? (size_t)t->configs.count : 0;
 	list = arena_array(c->arena, count + 1, sizeof(*list));
@@ -320,7 +322,8 @@ trim_answer(struct ask *a, int version, const void *msg, struct err *err)
 		    c->partition);
 	p = r->topics.items[0].partitions.items;
 	if (p->error_code != 0)
-		return broker_err(err, p->error_code, wire_str_null(), "%s-%d", c->topic, c->partition);
+		return broker_err(
+		    err, p->error_code, wire_str_null(), "%s-%d", c->topic, c->partition);
 	c->offset = p->low_watermark;
 	return 0;
 }
@@ -352,13 +355,18 @@ usage_answer(struct ask *a, int version, const void *msg, struct err *err)
 
 	(void)version;
 	if (r->error_code != 0)
-		return broker_err(err, r->error_code, wire_str_null(), "%s-%d", c->topic, c->partition);
+		return broker_err(
+		    err, r->error_code, wire_str_null(), "%s-%d", c->topic, c->partition);
 	c->bytes = 0;
 	c->segments = -1; /* a broker does not tell */
 	for (int32_t d = 0; d < r->results.count; d++)
 		for (int32_t i = 0; i < r->results.items[d].topics.count; i++)
-			for (int32_t k = 0; k < r->results.items[d].topics.items[i].partitions.count; k++)
-				c->bytes += r->results.items[d].topics.items[i].partitions.items[k].partition_size;
+			for (int32_t k = 0;
+			     k < r->results.items[d].topics.items[i].partitions.count; k++)
+				c->bytes += r->results.items[d]
+						.topics.items[i]
+						.partitions.items[k]
+						.partition_size;
 	return 0;
 }
 

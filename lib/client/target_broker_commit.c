@@ -10,7 +10,7 @@ struct offsets_of {
 	struct commit_call *commit;
 	struct committed_call *committed;
 	const struct cluster_topic **topics; /* of a commit's positions */
-	size_t *sent;        /* the positions that are committed */
+	size_t *sent;			     /* the positions that are committed */
 	size_t sent_count;
 };
 
@@ -102,7 +102,8 @@ commit_answer(struct ask *a, int version, const void *msg, struct err *err)
 			const struct offset_commit_response_partition *p = &t->partitions.items[k];
 
 			if (p->error_code != 0)
-				return commit_code(a, p->error_code, t->name, p->partition_index, err);
+				return commit_code(
+				    a, p->error_code, t->name, p->partition_index, err);
 		}
 	return 0;
 }
@@ -119,7 +120,8 @@ commit_start(struct offsets_of *o)
 
 		if (!uuid_is_zero(&p->topic_id) && t->is_known &&
 		    (t->code == ERR_UNKNOWN_TOPIC_OR_PARTITION ||
-		        (t->code == 0 && !uuid_is_zero(&t->id) && !uuid_equal(&t->id, &p->topic_id))))
+			(t->code == 0 && !uuid_is_zero(&t->id) &&
+			    !uuid_equal(&t->id, &p->topic_id))))
 			continue;
 		o->sent[o->sent_count++] = i;
 	}
@@ -167,8 +169,8 @@ broker_commit(struct target *t, struct commit_call *c)
 
 /* Topics of the question, as v8 and as what came before have them. */
 static int
-committed_topics(struct offsets_of *o, struct arena *a, struct offset_fetch_request_group_topic **list,
-    int32_t *count, struct err *err)
+committed_topics(struct offsets_of *o, struct arena *a,
+    struct offset_fetch_request_group_topic **list, int32_t *count, struct err *err)
 {
 	const struct committed_call *c = o->committed;
 	int32_t *parts = arena_array(a, c->position_count + 1, sizeof(*parts));
@@ -224,9 +226,9 @@ committed_fill(struct ask *a, int version, void *msg, struct err *err)
 	if (r->topics.items == NULL)
 		return err_nomem(err);
 	for (int32_t i = 0; i < g->topics.count; i++)
-		r->topics.items[i] = (struct offset_fetch_request_topic){
-		    .name = g->topics.items[i].name,
-		    .partition_indexes = g->topics.items[i].partition_indexes};
+		r->topics.items[i] =
+		    (struct offset_fetch_request_topic){.name = g->topics.items[i].name,
+			.partition_indexes = g->topics.items[i].partition_indexes};
 	return 0;
 }
 
@@ -238,10 +240,11 @@ take(struct offsets_of *o, struct wire_str topic, int32_t partition, int64_t off
 	struct committed_call *c = o->committed;
 
 	if (code == ERR_UNSTABLE_OFFSET_COMMIT)
-		return err_set(err, code, "group %s: a transaction is committing offsets", c->group);
+		return err_set(
+		    err, code, "group %s: a transaction is committing offsets", c->group);
 	if (code != 0 && code != ERR_UNKNOWN_TOPIC_OR_PARTITION)
-		return broker_err(err, code, wire_str_null(), "group %s: %.*s-%d", c->group, topic.len,
-		    topic.data, partition);
+		return broker_err(err, code, wire_str_null(), "group %s: %.*s-%d", c->group,
+		    topic.len, topic.data, partition);
 	if (found != NULL) {
 		struct group_position *p = &c->positions[*found];
 
@@ -257,7 +260,8 @@ take(struct offsets_of *o, struct wire_str topic, int32_t partition, int64_t off
 		return p->topic != NULL && p->metadata != NULL ? 0 : err_nomem(err);
 	}
 	for (size_t i = 0; i < c->position_count; i++)
-		if (c->positions[i].partition == partition && wire_str_is(topic, c->positions[i].topic))
+		if (c->positions[i].partition == partition &&
+		    wire_str_is(topic, c->positions[i].topic))
 			c->positions[i].offset = offset >= 0 ? offset : -1;
 	return 0;
 }
@@ -271,13 +275,15 @@ make_room(struct committed_call *c, size_t count, struct err *err)
 }
 
 static int
-committed_old(struct offsets_of *o, const struct offset_fetch_response *r, size_t *found,
-    struct err *err)
+committed_old(
+    struct offsets_of *o, const struct offset_fetch_response *r, size_t *found, struct err *err)
 {
 	size_t count = 0;
 
 	for (int32_t i = 0; i < r->topics.count; i++)
-		count += (size_t)(r->topics.items[i].partitions.count > 0 ? r->topics.items[i].partitions.count : 0);
+		count += (size_t)(r->topics.items[i].partitions.count > 0
+				      ? r->topics.items[i].partitions.count
+				      : 0);
 	if (found != NULL && make_room(o->committed, count, err) == -1)
 		return -1;
 	for (int32_t i = 0; i < r->topics.count; i++)
@@ -286,8 +292,8 @@ committed_old(struct offsets_of *o, const struct offset_fetch_response *r, size_
 			    &r->topics.items[i].partitions.items[k];
 
 			if (take(o, r->topics.items[i].name, p->partition_index,
-			        p->committed_offset, p->committed_leader_epoch, p->metadata,
-			        p->error_code, found, err) == -1)
+				p->committed_offset, p->committed_leader_epoch, p->metadata,
+				p->error_code, found, err) == -1)
 				return -1;
 		}
 	return 0;
@@ -300,7 +306,9 @@ committed_new(struct offsets_of *o, const struct offset_fetch_response_group *g,
 	size_t count = 0;
 
 	for (int32_t i = 0; i < g->topics.count; i++)
-		count += (size_t)(g->topics.items[i].partitions.count > 0 ? g->topics.items[i].partitions.count : 0);
+		count += (size_t)(g->topics.items[i].partitions.count > 0
+				      ? g->topics.items[i].partitions.count
+				      : 0);
 	if (found != NULL && make_room(o->committed, count, err) == -1)
 		return -1;
 	for (int32_t i = 0; i < g->topics.count; i++)
@@ -309,8 +317,8 @@ committed_new(struct offsets_of *o, const struct offset_fetch_response_group *g,
 			    &g->topics.items[i].partitions.items[k];
 
 			if (take(o, g->topics.items[i].name, p->partition_index,
-			        p->committed_offset, p->committed_leader_epoch, p->metadata,
-			        p->error_code, found, err) == -1)
+				p->committed_offset, p->committed_leader_epoch, p->metadata,
+				p->error_code, found, err) == -1)
 				return -1;
 		}
 	return 0;
@@ -333,14 +341,14 @@ committed_answer(struct ask *a, int version, const void *msg, struct err *err)
 	struct committed_call *c = o->committed;
 	bool all = o->sent_count == 0;
 	size_t found = 0;
-	int code = version >= 8 ? (r->groups.count == 1 ? r->groups.items[0].error_code :
-	                                                  ERR_UNKNOWN_SERVER_ERROR)
-	                        : r->error_code;
+	int code = version >= 8 ? (r->groups.count == 1 ? r->groups.items[0].error_code
+							: ERR_UNKNOWN_SERVER_ERROR)
+				: r->error_code;
 
 	if (code != 0 && code != ERR_GROUP_ID_NOT_FOUND)
 		return broker_err(err, code, wire_str_null(), "group %s", c->group);
 	if ((version >= 8 ? committed_new(o, &r->groups.items[0], all ? &found : NULL, err)
-	                  : committed_old(o, r, all ? &found : NULL, err)) == -1) {
+			  : committed_old(o, r, all ? &found : NULL, err)) == -1) {
 		if (all)
 			c->positions = NULL;
 		return -1;

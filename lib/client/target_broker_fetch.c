@@ -40,8 +40,8 @@ struct fetch_ask {
 /* --- answers ------------------------------------------------------------------- */
 
 static struct source *
-source_of(struct fetch_ask *fa, const struct fetch_response_topic *t, int32_t partition,
-    size_t *hint)
+source_of(
+    struct fetch_ask *fa, const struct fetch_response_topic *t, int32_t partition, size_t *hint)
 {
 	for (size_t i = 0; i < fa->count; i++) {
 		size_t n = (*hint + i) % fa->count;
@@ -51,8 +51,8 @@ source_of(struct fetch_ask *fa, const struct fetch_response_topic *t, int32_t pa
 		if (s == NULL || s->part->partition != partition)
 			continue;
 		id = source_topic_id(s);
-		if (t->topic.len > 0 ? !wire_str_is(t->topic, s->topic->name) :
-		                       !uuid_equal(&t->topic_id, &id))
+		if (t->topic.len > 0 ? !wire_str_is(t->topic, s->topic->name)
+				     : !uuid_equal(&t->topic_id, &id))
 			continue;
 		*hint = n + 1;
 		return s;
@@ -102,16 +102,16 @@ source_take(struct source *s, struct chunk **chunk, struct ask *a,
 	struct err why;
 
 	if (p->error_code != 0) {
-		broker_err(&why, p->error_code, wire_str_null(), "%s-%d", s->topic->name,
-		    part->partition);
+		broker_err(
+		    &why, p->error_code, wire_str_null(), "%s-%d", s->topic->name, part->partition);
 		source_failed(s, &why);
 		return 0;
 	}
 	s->tries = 0;
 	s->why.code = 0;
 	s->failing_since_ns = 0;
-	part->end = committed && p->last_stable_offset >= 0 ? p->last_stable_offset :
-	                                                      p->high_watermark;
+	part->end =
+	    committed && p->last_stable_offset >= 0 ? p->last_stable_offset : p->high_watermark;
 	if (p->log_start_offset >= 0)
 		part->log_start = p->log_start_offset;
 	s->is_looked_at = true;
@@ -134,8 +134,8 @@ fetch_answer(struct ask *a, int version, const void *msg, struct err *err)
 
 	(void)version;
 	if (r->error_code != 0)
-		return err_set(err, r->error_code, "broker %d: fetch: %s", fa->node,
-		    err_name(r->error_code));
+		return err_set(
+		    err, r->error_code, "broker %d: fetch: %s", fa->node, err_name(r->error_code));
 	for (int32_t i = 0; i < r->responses.count; i++)
 		for (int32_t k = 0; k < r->responses.items[i].partitions.count; k++)
 			if (r->responses.items[i].partitions.items[k].records.len > 0)
@@ -191,8 +191,7 @@ fetch_fill(struct ask *a, int version, void *msg, struct err *err)
 {
 	struct fetch_ask *fa = a->ctx;
 	struct fetch_request *r = msg;
-	struct fetch_request_partition *parts =
-	    arena_array(&a->arena, fa->count, sizeof(*parts));
+	struct fetch_request_partition *parts = arena_array(&a->arena, fa->count, sizeof(*parts));
 	struct fetch_request_topic *t = NULL;
 	const struct cluster_topic *topic = NULL;
 
@@ -209,7 +208,7 @@ fetch_fill(struct ask *a, int version, void *msg, struct err *err)
 
 		if (s == NULL)
 			continue;
-		if (topic != s->topic) {
+		if (t == NULL || topic != s->topic) {
 			topic = s->topic;
 			t = &r->topics.items[r->topics.count++];
 			*t = (struct fetch_request_topic){
@@ -300,8 +299,8 @@ is_due(struct source *s, size_t queued, int64_t now, int64_t *due_ns)
 {
 	const struct broker_target *bt = s->bt;
 
-	if (s->wanted != bt->fetch_turn || s->fetch != NULL || s->is_asking_bounds || s->has_error ||
-	    s->fatal.code != 0 || s->queued != queued)
+	if (s->wanted != bt->fetch_turn || s->fetch != NULL || s->is_asking_bounds ||
+	    s->has_error || s->fatal.code != 0 || s->queued != queued)
 		return false;
 	if (now < s->retry_ns) {
 		if (s->retry_ns < *due_ns)
@@ -333,6 +332,28 @@ is_deleted(struct source *s)
 	return false;
 }
 
+/* Nobody leads it, as far as is known: metadata is asked for. */
+static void
+lacks_leader(struct source *s)
+{
+	struct cluster *c = s->bt->cluster;
+	const struct err *why = cluster_refresh_error(c);
+
+	cluster_refresh(c);
+	if (!s->topic->is_known && why->code == 0)
+		return; /* it was not asked for yet */
+	if (why->code != 0)
+		s->why = *why;
+	else
+		broker_err(&s->why, ERR_LEADER_NOT_AVAILABLE, wire_str_null(), "%s-%d",
+		    s->topic->name, s->part->partition);
+	source_pause(s);
+	if (!err_is_retriable(s->why.code)) {
+		s->has_error = true;
+		s->error = s->why;
+	}
+}
+
 static void
 source_pump(struct source *s, size_t queued, int64_t now, int64_t *due_ns)
 {
@@ -346,12 +367,7 @@ source_pump(struct source *s, size_t queued, int64_t now, int64_t *due_ns)
 		return;
 	leader = cluster_leader(s->topic, s->part->partition);
 	if (leader < 0) {
-		if (s->why.code == 0)
-			broker_err(&s->why, ERR_LEADER_NOT_AVAILABLE, wire_str_null(), "%s-%d",
-			    s->topic->name, s->part->partition);
-		if (s->topic->is_known)
-			source_pause(s);
-		cluster_refresh(bt->cluster);
+		lacks_leader(s);
 		if (s->retry_ns < *due_ns && s->retry_ns > now)
 			*due_ns = s->retry_ns;
 		return;
@@ -368,10 +384,10 @@ is_given_up(struct source *s, int64_t now)
 	const struct broker_options *o = &s->bt->options;
 	int64_t most_ms = o->timeout_ms > 0 ? o->timeout_ms : 60000;
 
-	if (s->why.code == ERR_BUSY && s->has_error)
+	if (s->has_error && s->why.code == ERR_BUSY)
 		return true;
 	return s->failing_since_ns != 0 && !o->patient &&
-	    now - s->failing_since_ns >= most_ms * 1000000;
+	       now - s->failing_since_ns >= most_ms * 1000000;
 }
 
 /* Is a call done? 1; 0; -1 with err. */
@@ -451,7 +467,8 @@ broker_fetch_pump(struct broker_target *bt)
 	if (due == INT64_MAX)
 		os_timer_stop(bt->target.os, &bt->fetch_timer);
 	else
-		os_timer_start(bt->target.os, &bt->fetch_timer, due > now ? (due - now) / 1000000 + 1 : 0);
+		os_timer_start(
+		    bt->target.os, &bt->fetch_timer, due > now ? (due - now) / 1000000 + 1 : 0);
 }
 
 static void

@@ -17,12 +17,12 @@ struct chunk {
 /* What one response holds of a partition. */
 struct fetched {
 	struct chunk *chunk;
-	struct slice bytes; /* what is left of the batches */
-	size_t size;        /* what it counts in fetched_bytes */
-	int64_t next_offset; /* behind the last whole batch */
+	struct slice bytes;			/* what is left of the batches */
+	size_t size;				/* what it counts in fetched_bytes */
+	int64_t next_offset;			/* behind the last whole batch */
 	struct fetch_response_aborted *aborted; /* by first offset; in the chunk */
-	size_t aborted_count, aborted_at;       /* those before aborted_at have begun */
-	int64_t *active;                        /* producers whose transaction was aborted, likewise */
+	size_t aborted_count, aborted_at;	/* those before aborted_at have begun */
+	int64_t *active; /* producers whose transaction was aborted, likewise */
 	size_t active_count;
 	struct fetched *next;
 };
@@ -33,16 +33,16 @@ struct source {
 	struct fetch_part *part;
 	struct cluster_topic *topic;
 	int64_t position; /* part->offset as we left it: another one is a seek */
-	int64_t asked;    /* the offset of the fetch under way, or the last */
+	int64_t asked;	  /* the offset of the fetch under way, or the last */
 	struct fetched *first, **last;
 	size_t queued;
 	struct fetch_ask *fetch; /* under way; or NULL */
-	unsigned wanted;    /* the turn of the last fetch call that had it */
-	bool is_looked_at;  /* at this position */
-	bool has_error;     /* target_next is to give it */
+	unsigned wanted;	 /* the turn of the last fetch call that had it */
+	bool is_looked_at;	 /* at this position */
+	bool has_error;		 /* target_next is to give it */
 	struct err error;
-	struct err why;     /* of the last try that failed */
-	struct err fatal;   /* for the whole fetch: its topic is gone */
+	struct err why;	  /* of the last try that failed */
+	struct err fatal; /* for the whole fetch: its topic is gone */
 	int tries;
 	int64_t retry_ns, failing_since_ns;
 	struct offsets_call bounds; /* after OFFSET_OUT_OF_RANGE */

@@ -152,7 +152,8 @@ delete_answer(struct ask *a, int version, const void *msg, struct err *err)
 {
 	const struct delete_groups_response *r = msg;
 	struct admin_call *c = admin_call_of(a);
-	int code = r->results.count == 1 ? r->results.items[0].error_code : ERR_UNKNOWN_SERVER_ERROR;
+	int code =
+	    r->results.count == 1 ? r->results.items[0].error_code : ERR_UNKNOWN_SERVER_ERROR;
 
 	(void)version;
 	if (code == 0 || (a->was_lost && code == ERR_GROUP_ID_NOT_FOUND))
@@ -255,7 +256,8 @@ list_answer(struct ask *a, int version, const void *msg, struct err *err)
 
 	(void)version;
 	if (r->error_code != 0)
-		return broker_err(err, r->error_code, wire_str_null(), "broker %d: groups", a->node);
+		return broker_err(
+		    err, r->error_code, wire_str_null(), "broker %d: groups", a->node);
 	for (int32_t i = 0; i < r->groups.count; i++)
 		if (add_name(o, r->groups.items[i].group_id) == -1)
 			return err_nomem(err);
@@ -304,7 +306,8 @@ nodes_fill(struct ask *a, int version, void *msg, struct err *err)
 	(void)a;
 	(void)err;
 	r->topics.count = version == 0 ? 1 : 0; /* of v0, none at all would be all of them */
-	if (version == 0 && (r->topics.items = arena_alloc(&a->arena, sizeof(r->topics.items[0]))) == NULL)
+	if (version == 0 &&
+	    (r->topics.items = arena_alloc(&a->arena, sizeof(r->topics.items[0]))) == NULL)
 		return err_nomem(err);
 	r->allow_auto_topic_creation = version < 4;
 	return 0;

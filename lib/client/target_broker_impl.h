@@ -17,7 +17,7 @@ struct source;
 struct op {
 	struct broker_target *bt;
 	struct call *call;
-	void (*release)(struct op *o); /* cancels its asks, frees it */
+	void (*release)(struct op *o);	 /* cancels its asks, frees it */
 	void (*refreshed)(struct op *o); /* metadata came; or NULL */
 	struct op *next, **link;
 };
@@ -34,9 +34,9 @@ struct broker_target {
 	struct op *ops;
 
 	/* Producing. */
-	struct map outlets; /* topic, NUL, partition -> struct outlet */
+	struct map outlets;		    /* topic, NUL, partition -> struct outlet */
 	struct outlet *ready, **ready_last; /* have batches to send */
-	struct map senders;                 /* node -> struct sender */
+	struct map senders;		    /* node -> struct sender */
 	struct produce_ask *produce_asks;
 	struct os_timer produce_timer;
 	enum producer_state producer;
@@ -79,7 +79,8 @@ void op_finish(struct op *o, const struct err *why);
 static inline bool
 wire_str_is(struct wire_str s, const char *text)
 {
-	return s.len >= 0 && strlen(text) == (size_t)s.len && memcmp(s.data, text, (size_t)s.len) == 0;
+	return s.len >= 0 && strlen(text) == (size_t)s.len &&
+	       memcmp(s.data, text, (size_t)s.len) == 0;
 }
 
 /* A copy with NUL; NULL: memory. A null one is "". */
@@ -117,9 +118,9 @@ void broker_commit(struct target *t, struct commit_call *c);
 void broker_committed(struct target *t, struct committed_call *c);
 
 /* target_broker_member.c */
-struct target_member *broker_group_join(struct target *t, const char *group,
-    const char *client_id, const char *const *topics, size_t topic_count,
-    const struct target_member_events *events, struct err *err);
+struct target_member *broker_group_join(struct target *t, const char *group, const char *client_id,
+    const char *const *topics, size_t topic_count, const struct target_member_events *events,
+    struct err *err);
 void broker_group_released(struct target_member *m, const char *topic, int32_t partition);
 int broker_group_add_topic(struct target_member *m, const char *topic, struct err *err);
 bool broker_group_settled(const struct target_member *m);

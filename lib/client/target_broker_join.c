@@ -8,6 +8,9 @@
 /* How long others may take to let go of what they hold, as Kafka's max.poll.interval.ms. */
 #define REBALANCE_MS 300000
 
+/* How many heartbeats the leader lets pass before it asks for metadata. */
+#define LOOK_BEATS 5
+
 /* --- join -------------------------------------------------------------------------- */
 
 static int
@@ -34,9 +37,8 @@ join_fill(struct ask *a, int version, void *msg, struct err *err)
 {
 	struct target_member *m = a->ctx;
 	struct join_group_request *r = msg;
-	struct assignee self = {.topics = m->topics,
-	    .topic_count = m->topic_count,
-	    .generation = m->generation};
+	struct assignee self = {
+	    .topics = m->topics, .topic_count = m->topic_count, .generation = m->generation};
 	struct assigned *owned;
 	size_t count = 0;
 
@@ -59,8 +61,8 @@ join_fill(struct ask *a, int version, void *msg, struct err *err)
 	r->protocol_type = wire_str_of("consumer");
 	r->protocols.count = (int32_t)m->assignor_count;
 	for (size_t i = 0; i < m->assignor_count; i++)
-		if (put_protocol(m, &r->protocols.items[i], m->assignors[i], &self, &a->arena, err) ==
-		    -1)
+		if (put_protocol(
+			m, &r->protocols.items[i], m->assignors[i], &self, &a->arena, err) == -1)
 			return -1;
 	return 0;
 }
@@ -95,8 +97,7 @@ take_members(struct target_member *m, const struct join_group_response *r, struc
 		to->id = wire_str_dup(&m->arena, from->member_id);
 		if (from->group_instance_id.len >= 0)
 			to->instance = wire_str_dup(&m->arena, from->group_instance_id);
-		if (to->id == NULL ||
-		    (from->group_instance_id.len >= 0 && to->instance == NULL))
+		if (to->id == NULL || (from->group_instance_id.len >= 0 && to->instance == NULL))
 			ret = err_nomem(err);
 		else
 			ret = subscription_decode(m->chosen, from->metadata, &m->arena, to, err);
@@ -172,7 +173,8 @@ explain(struct target_member *m, struct err *err)
 	if (err->code == ERR_INCONSISTENT_GROUP_PROTOCOL && m->protocol[0] == '\0')
 		err_set(err, err->code,
 		    "group %s: its members share partitions in another way than %s "
-		    "(partition.assignment.strategy)", m->group, m->bt->options.assignors);
+		    "(partition.assignment.strategy)",
+		    m->group, m->bt->options.assignors);
 }
 
 static void
@@ -197,12 +199,13 @@ topics_fill(struct ask *a, int version, void *msg, struct err *err)
 	struct target_member *m = a->ctx;
 	struct metadata_request *r = msg;
 
-	r->topics.items = arena_array(&a->arena, m->assignable_count + 1, sizeof(r->topics.items[0]));
+	r->topics.items =
+	    arena_array(&a->arena, m->assignable_count + 1, sizeof(r->topics.items[0]));
 	if (r->topics.items == NULL)
 		return err_nomem(err);
 	for (size_t i = 0; i < m->assignable_count; i++)
-		r->topics.items[i] = (struct metadata_request_topic){
-		    .name = wire_str_of(m->assignables[i].name)};
+		r->topics.items[i] =
+		    (struct metadata_request_topic){.name = wire_str_of(m->assignables[i].name)};
 	r->topics.count = (int32_t)m->assignable_count;
 	r->allow_auto_topic_creation = version < 4;
 	return 0;
@@ -374,11 +377,27 @@ beat_done(struct ask *a)
 		member_fail(m, &a->err);
 }
 
+/* What the leader has dealt out may have changed: topics of others too, which nobody here
+ * may ask about. */
+static void
+look_at_topics(struct target_member *m)
+{
+	if (m->state != MEMBER_STABLE || !m->is_leader)
+		return;
+	if (member_topics_changed(m)) {
+		m->wants_rejoin = true;
+		member_wake(m);
+	} else if (++m->beats % LOOK_BEATS == 0) {
+		cluster_refresh(m->bt->cluster);
+	}
+}
+
 static void
 on_beat(struct os_timer *t)
 {
 	struct target_member *m = t->ctx;
 
+	look_at_topics(m);
 	if (m->generation < 0 || m->heartbeat.state != ASK_IDLE ||
 	    (m->state != MEMBER_STABLE && m->state != MEMBER_REVOKING))
 		return;
@@ -386,7 +405,8 @@ on_beat(struct os_timer *t)
 	cluster_ask(m->bt->cluster, &m->heartbeat);
 }
 
-/* --- all of them --------------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------------------------------
+ */
 
 void
 member_join(struct target_member *m)

@@ -162,7 +162,8 @@ parse_assignors(struct target_member *m, const char *list, struct err *err)
 		if (assignor_parse(dot, len, &a) == -1 && assignor_parse_class(dot, len, &a) == -1)
 			return err_set(err, ERR_CONFIG,
 			    "partition.assignment.strategy: '%.*s' is none of range, roundrobin, "
-			    "sticky, cooperative-sticky", (int)len, dot);
+			    "sticky, cooperative-sticky",
+			    (int)len, dot);
 		for (size_t i = 0; i < m->assignor_count; i++)
 			if (m->assignors[i] == a)
 				return err_set(err, ERR_CONFIG,
@@ -171,9 +172,9 @@ parse_assignors(struct target_member *m, const char *list, struct err *err)
 		m->assignors[m->assignor_count++] = a;
 		m->is_cooperative &= a == ASSIGNOR_COOPERATIVE;
 	}
-	return m->assignor_count > 0 ? 0 :
-	                               err_set(err, ERR_CONFIG,
-	                                   "partition.assignment.strategy: an empty list");
+	return m->assignor_count > 0
+		   ? 0
+		   : err_set(err, ERR_CONFIG, "partition.assignment.strategy: an empty list");
 }
 
 static void
@@ -390,6 +391,8 @@ leave(struct target_member *m)
 void
 broker_group_leave(struct target_member *m)
 {
+	struct broker_target *bt = m->bt;
+
 	os_timer_stop(m->bt->target.os, &m->pump);
 	member_cancel(m);
 	*m->link = m->next;
@@ -397,5 +400,9 @@ broker_group_leave(struct target_member *m)
 		m->next->link = m->link;
 	if (m->id[0] != '\0' && m->state != MEMBER_FAILED)
 		leave(m);
+	/* Whoever leaves may end at once, by a signal: the others should not have to wait for
+	 * the session's end. */
+	while (bt->leaving > 0 && os_turn(bt->target.os, -1) != -1)
+		;
 	member_free(m);
 }

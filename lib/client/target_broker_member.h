@@ -23,10 +23,10 @@
 enum member_state { MEMBER_REVOKING, MEMBER_JOINING, MEMBER_SYNCING, MEMBER_STABLE, MEMBER_FAILED };
 
 enum part_holding {
-	HOLD_NEW,       /* ours; to be told */
+	HOLD_NEW, /* ours; to be told */
 	HOLD_HELD,
 	HOLD_TO_REVOKE, /* to be told to let go */
-	HOLD_REVOKING,  /* told */
+	HOLD_REVOKING,	/* told */
 };
 
 struct member_part {
@@ -55,13 +55,14 @@ struct target_member {
 	size_t assignor_count;
 	bool is_cooperative;
 	enum member_state state;
-	bool wants_rejoin; /* as soon as it is STABLE */
-	char id[256];      /* empty: none yet */
+	bool wants_rejoin;  /* as soon as it is STABLE */
+	char id[256];	    /* empty: none yet */
 	int32_t generation; /* -1: not in the group */
 	struct member_part *parts;
 	struct ask join, sync, heartbeat, metadata;
 	struct os_timer pump, beat;
 	int64_t session_ms, beat_ms;
+	unsigned beats;
 	/* Of the leader, between join and sync. */
 	bool is_leader;
 	enum assignor chosen;
@@ -84,8 +85,8 @@ void member_fail(struct target_member *m, const struct err *err);
 void member_rejoin(struct target_member *m);
 
 /* The new share. -1: ERR_NOMEM. */
-int member_take(struct target_member *m, const struct assigned *share, size_t count,
-    struct err *err);
+int member_take(
+    struct target_member *m, const struct assigned *share, size_t count, struct err *err);
 
 /* The string, as long as the member lives; NULL: memory. */
 const char *member_name(struct target_member *m, const char *topic);

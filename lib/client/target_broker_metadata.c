@@ -15,7 +15,7 @@ struct metadata_op {
 	struct ask ask, configs;
 	struct target_topic *topics;
 	size_t count;
-	int64_t until_ns; /* for topics that are being made */
+	int64_t until_ns;  /* for topics that are being made */
 	bool asked_broker; /* whether it makes topics */
 	bool wants_broker;
 	bool creates;
@@ -87,7 +87,8 @@ copy_topic(struct arena *a, const struct metadata_response_topic *from, struct t
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct target_topic *)a)->name, ((const struct target_topic *)b)->name);
+	return strcmp(
+	    ((const struct target_topic *)a)->name, ((const struct target_topic *)b)->name);
 }
 
 /* Those that were asked for stand in the order of the question. */
@@ -180,15 +181,16 @@ metadata_answer(struct ask *a, int version, const void *msg, struct err *err)
 		return -1;
 	m->op.bt->target.node_id = cluster_some_node(a->cluster);
 	if (is_to_wait(m))
-		return err_set(err, ERR_LEADER_NOT_AVAILABLE, "topic %s is being made",
-		    m->mc->names[0]);
+		return err_set(
+		    err, ERR_LEADER_NOT_AVAILABLE, "topic %s is being made", m->mc->names[0]);
 	return 0;
 }
 
 /* --- what a producer should know besides ------------------------------------------- */
 
 static void
-take_config(struct target_topic *t, const char *name, const char *value, int64_t levels[CODEC_ZSTD + 1])
+take_config(
+    struct target_topic *t, const char *name, const char *value, int64_t levels[CODEC_ZSTD + 1])
 {
 	int64_t n;
 
@@ -196,15 +198,15 @@ take_config(struct target_topic *t, const char *name, const char *value, int64_t
 		t->batch_bytes_max = n;
 	else if (strcmp(name, "compression.type") == 0)
 		t->has_codec = strcmp(value, "uncompressed") == 0 ||
-		    codec_parse(value, strlen(value), &t->codec) == 0;
+			       codec_parse(value, strlen(value), &t->codec) == 0;
 	else if (strcmp(name, "compression.gzip.level") == 0 &&
-	    text_int(value, INT32_MIN + 1, INT32_MAX, &n) == 0)
+		 text_int(value, INT32_MIN + 1, INT32_MAX, &n) == 0)
 		levels[CODEC_GZIP] = n;
 	else if (strcmp(name, "compression.lz4.level") == 0 &&
-	    text_int(value, INT32_MIN + 1, INT32_MAX, &n) == 0)
+		 text_int(value, INT32_MIN + 1, INT32_MAX, &n) == 0)
 		levels[CODEC_LZ4] = n;
 	else if (strcmp(name, "compression.zstd.level") == 0 &&
-	    text_int(value, INT32_MIN + 1, INT32_MAX, &n) == 0)
+		 text_int(value, INT32_MIN + 1, INT32_MAX, &n) == 0)
 		levels[CODEC_ZSTD] = n;
 }
 
@@ -213,6 +215,7 @@ topic_configs_answer(struct metadata_op *m, const struct describe_configs_respon
     struct arena *a, struct err *err)
 {
 	struct target_topic *t = NULL;
+	struct cluster_topic *known;
 	int64_t levels[CODEC_ZSTD + 1];
 
 	for (size_t i = 0; i < m->count; i++)
@@ -230,6 +233,9 @@ topic_configs_answer(struct metadata_op *m, const struct describe_configs_respon
 			return err_nomem(err);
 		take_config(t, name, value, levels);
 	}
+	known = cluster_topic(m->op.bt->cluster, t->name);
+	if (known != NULL && t->batch_bytes_max > 0)
+		known->batch_bytes_max = t->batch_bytes_max;
 	t->codec_level = CODEC_LEVEL_DEFAULT;
 	if (t->has_codec && codec_level_ok(t->codec, (int)levels[t->codec]))
 		t->codec_level = (int)levels[t->codec];

@@ -20,8 +20,8 @@ struct offsets_ask {
 struct offsets_op {
 	struct op op;
 	struct offsets_call *call;
-	uint8_t *states;  /* enum query_state */
-	uint8_t *ranks;   /* how many before it are about the same partition */
+	uint8_t *states; /* enum query_state */
+	uint8_t *ranks;	 /* how many before it are about the same partition */
 	struct cluster_topic **topics;
 	struct offsets_ask *asks;
 	struct os_timer retry;
@@ -85,7 +85,7 @@ offsets_fill(struct ask *a, int version, void *msg, struct err *err)
 		parts[i] = (struct list_offsets_request_partition){.partition_index = q->partition,
 		    .current_leader_epoch = -1,
 		    .timestamp = q->timestamp};
-		if (topic != o->topics[oa->queries[i]]) {
+		if (t == NULL || topic != o->topics[oa->queries[i]]) {
 			topic = o->topics[oa->queries[i]];
 			t = &r->topics.items[r->topics.count++];
 			*t = (struct list_offsets_request_topic){
@@ -212,7 +212,8 @@ lacks_leader(struct offsets_op *o, size_t i)
 		return true;
 	if (t->code == 0 && q->partition >= t->count)
 		q->code = ERR_UNKNOWN_TOPIC_OR_PARTITION;
-	else if (t->code != 0 && (t->code == ERR_UNKNOWN_TOPIC_OR_PARTITION || !err_is_retriable(t->code)))
+	else if (t->code != 0 &&
+		 (t->code == ERR_UNKNOWN_TOPIC_OR_PARTITION || !err_is_retriable(t->code)))
 		q->code = t->code;
 	else
 		return cluster_leader(t, q->partition) < 0;
@@ -236,7 +237,7 @@ ask_leaders(struct offsets_op *o)
 		}
 		if (o->states[i] == QUERY_WAITING &&
 		    ask_new(o, cluster_leader(o->topics[i], o->call->queries[i].partition),
-		        o->ranks[i]) == -1)
+			o->ranks[i]) == -1)
 			return -1;
 	}
 	return waiting;
@@ -294,8 +295,12 @@ pump(struct offsets_op *o)
 	} else if (is_done(o)) {
 		op_finish(&o->op, NULL);
 	} else if (waiting > 0) {
+		const struct err *why = cluster_refresh_error(o->op.bt->cluster);
+
 		cluster_refresh(o->op.bt->cluster);
-		if (os_mono_ns(os) >= o->deadline_ns)
+		if (why->code != 0 && !err_is_retriable(why->code))
+			op_finish(&o->op, why);
+		else if (os_mono_ns(os) >= o->deadline_ns)
 			finish_late(o);
 		else
 			os_timer_start(os, &o->retry, 1000);
@@ -362,7 +367,7 @@ broker_offsets(struct target *t, struct offsets_call *call)
 	o->op.refreshed = on_refreshed;
 	o->retry = (struct os_timer){.fire = on_retry, .ctx = o};
 	o->deadline_ns = os_mono_ns(t->os) +
-	    (bt->options.timeout_ms > 0 ? bt->options.timeout_ms : 60000) * 1000000;
+			 (bt->options.timeout_ms > 0 ? bt->options.timeout_ms : 60000) * 1000000;
 	o->states = calloc(call->query_count, 1);
 	o->ranks = calloc(call->query_count, 1);
 	o->topics = calloc(call->query_count, sizeof(struct cluster_topic *));

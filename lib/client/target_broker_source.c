@@ -77,7 +77,8 @@ source_add(struct source *s, struct chunk **chunk, struct ask *a,
 {
 	struct fetched *f = calloc(1, sizeof(*f));
 	struct arena *arena = *chunk != NULL ? &(*chunk)->arena : &a->arena;
-	size_t aborted = p->aborted_transactions.count > 0 ? (size_t)p->aborted_transactions.count : 0;
+	size_t aborted =
+	    p->aborted_transactions.count > 0 ? (size_t)p->aborted_transactions.count : 0;
 
 	if (f == NULL || (f->active = arena_array(arena, aborted, sizeof(*f->active))) == NULL ||
 	    (*chunk == NULL && (*chunk = chunk_new(a)) == NULL)) {
@@ -210,8 +211,8 @@ bounds_done(struct call *c)
 		if (p->offset < p->log_start) {
 			s->has_error = true;
 			err_set(&s->error, ERR_OFFSET_OUT_OF_RANGE,
-			    "%s-%d: offset %lld is below the log start %lld", p->topic, p->partition,
-			    (long long)p->offset, (long long)p->log_start);
+			    "%s-%d: offset %lld is below the log start %lld", p->topic,
+			    p->partition, (long long)p->offset, (long long)p->log_start);
 		} else if (p->offset > p->end) {
 			s->retry_ns = now + BEYOND_END_NS; /* it may come to be there */
 		}
@@ -254,7 +255,7 @@ static bool
 is_aborted(struct fetched *f, const struct batch *b)
 {
 	while (f->aborted_at < f->aborted_count &&
-	    f->aborted[f->aborted_at].first_offset <= batch_last_offset(b))
+	       f->aborted[f->aborted_at].first_offset <= batch_last_offset(b))
 		f->active[f->active_count++] = f->aborted[f->aborted_at++].producer_id;
 	if (batch_is_control(b)) {
 		end_transaction(f, b->producer_id);
@@ -275,8 +276,8 @@ take(struct source *s, struct batch *b, struct err *err)
 {
 	while (s->first != NULL) {
 		struct fetched *f = s->first;
-		enum batch_fault fault = f->bytes.len > 0 ? batch_view(f->bytes.data, f->bytes.len, b)
-		                                          : BATCH_SHORT;
+		enum batch_fault fault =
+		    f->bytes.len > 0 ? batch_view(f->bytes.data, f->bytes.len, b) : BATCH_SHORT;
 
 		if (fault == BATCH_SHORT) {
 			fetched_pop(s); /* the last one was cut where the answer was full */
@@ -287,8 +288,8 @@ take(struct source *s, struct batch *b, struct err *err)
 			s->position = s->part->offset = s->part->offset + 1;
 			return err_set(err, ERR_CORRUPT, "%s-%d: offset %lld: %s", s->part->topic,
 			    s->part->partition, (long long)s->part->offset - 1,
-			    fault == BATCH_BAD_MAGIC ? "a batch of an old format (magic 0 or 1)" :
-			                               "a batch of impossible length");
+			    fault == BATCH_BAD_MAGIC ? "a batch of an old format (magic 0 or 1)"
+						     : "a batch of impossible length");
 		}
 		f->bytes.data += b->size;
 		f->bytes.len -= (size_t)b->size;

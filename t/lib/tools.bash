@@ -4,10 +4,24 @@
 
 bats_require_minimum_version 1.5.0
 
-# fresh_store: an empty MQ_DIR of this test, and its directory to work in.
+# fresh_store: an empty store of this test, or, with MQ_TEST_BROKERS, brokers without
+# topics and groups; and its directory to work in.
 fresh_store() {
-	export MQ_DIR=$BATS_TEST_TMPDIR/store
 	cd "$BATS_TEST_TMPDIR" || return
+	if [ -z "${MQ_TEST_BROKERS-}" ]; then
+		export MQ_DIR=$BATS_TEST_TMPDIR/store
+		return
+	fi
+	unset MQ_DIR
+	export MQ_BROKERS=$MQ_TEST_BROKERS
+	mq-topics list | xargs -r mq-topics delete -y
+	soon no_groups
+}
+
+# no_groups: deletes all groups; one whose member has just died takes a while.
+no_groups() {
+	mq-groups list | xargs -r mq-groups delete -y 2>/dev/null || :
+	[ -z "$(mq-groups list)" ]
 }
 
 # soon COMMAND...: waits until the command is true; fails after half a minute.
