@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "mqd/api/api.h"
+#include "mqd/api/view.h"
 #include "mqd/broker.h"
 #include "mqd/config.h"
 #include "mqd/replica/partition.h"
@@ -16,6 +17,9 @@ enum {
 	TIME_LATEST_TIERED = -5,   /* 9 */
 	TIME_PENDING_UPLOAD = -6,  /* 11 */
 };
+
+/* So many partitions of a request have room beyond what its size allows. */
+#define ROOM_PARTS ((size_t)20000)
 
 struct part {
 	struct list *list;
@@ -249,6 +253,7 @@ lay_out(struct list *l)
 	for (int32_t i = 0; i < in->topics.count; i++)
 		count += (size_t)in->topics.items[i].partitions.count;
 	l->out = dispatch_response(l->x);
+	view_make_room(l->x, (count < ROOM_PARTS ? count : ROOM_PARTS) * sizeof(*l->parts));
 	l->parts = exchange_array(l->x, count, sizeof(*l->parts));
 	if (l->out == NULL || l->parts == NULL)
 		return -1;

@@ -1,0 +1,117 @@
+/* Answers about many partitions, and requests that have no answers. */
+#include "mqd_broker_test.h"
+
+enum { MANY = 3000 };
+
+static void
+test_session(struct client *c)
+{
+	static struct fetch_request_partition parts[MANY];
+	struct fetch_ask a;
+	const struct fetch_response *out;
+
+	ask_fetch(&a, "t", 0, 0, 0);
+	for (int i = 0; i < MANY; i++) {
+		parts[i] = a.part;
+		parts[i].partition = i;
+	}
+	a.topic.partitions.items = parts;
+	a.topic.partitions.count = MANY;
+	a.in.session_epoch = 0;
+	out = client_ask(c, 1, 12, &a.in);
+	ok(out != NULL && out->session_id != 0, "a session of %d partitions", MANY);
+	a.in.session_id = out != NULL ? out->session_id : 0;
+	a.in.session_epoch = 1;
+	a.in.topics.count = 0;
+	out = client_ask(c, 1, 12, &a.in);
+	ok(out != NULL && out->error_code == 0, "and its next request, which names none");
+}
+
+static void
+test_log_dirs(struct client *c)
+{
+	struct describe_log_dirs_request in;
+	const struct describe_log_dirs_response *out;
+
+	wire_init(&wire_describe_log_dirs_request, &in);
+	in.topics.count = -1;
+	out = client_ask(c, 35, 4, &in);
+	ok(out != NULL && out->results.count == 1 &&
+		out->results.items[0].topics.items[0].partitions.count == MANY,
+	    "DescribeLogDirs of all");
+}
+
+static void
+test_list_offsets(struct client *c)
+{
+	static struct list_offsets_request_partition parts[MANY];
+	struct list_offsets_request_topic topic = {.name = wire_str_of("t")};
+	struct list_offsets_request in;
+	const struct list_offsets_response *out;
+
+	wire_init(&wire_list_offsets_request, &in);
+	for (int i = 0; i < MANY; i++)
+		parts[i] = (struct list_offsets_request_partition){.partition_index = i,
+		    .timestamp = -1, .current_leader_epoch = -1};
+	topic.partitions.items = parts;
+	topic.partitions.count = MANY;
+	in.replica_id = -1;
+	in.topics.items = &topic;
+	in.topics.count = 1;
+	out = client_ask(c, 2, 1, &in);
+	ok(out != NULL && out->topics.items[0].partitions.items[MANY - 1].error_code == 0,
+	    "ListOffsets of all");
+}
+
+/* Every read ends in the middle of a frame. */
+static void
+test_no_answers(struct world *w)
+{
+	struct client *c = client_new(w->os, BROKER_ADDRESS);
+	struct batch_builder bb;
+	struct produce_ask a;
+	struct buf b = BUF_INIT, piece = BUF_INIT;
+	struct err err;
+	int i;
+
+	batch_builder_init(&bb, CODEC_NONE, 0);
+	request_encode(api_find(0), 9, 1, wire_str_of("test"),
+	    ask_produce(&a, "t", 0, 0, make_batch(&bb, 1, "x")), &b, &err);
+	for (i = 0; i < 60 && !c->closed; i++) {
+		int64_t until = os_mono_ns(w->os) + 2000000000LL;
+
+		/* The end of one and the beginning of the next. */
+		buf_release(&piece);
+		if (i > 0)
+			buf_put(&piece, b.data + 20, b.len - 20);
+		buf_put(&piece, b.data, 20);
+		client_send_bytes(c, piece.data, piece.len);
+		while (os_mono_ns(w->os) < until && !c->closed)
+			os_turn(w->os, 2000);
+	}
+	ok(!c->closed, "a producer without acks goes on (%d)", i);
+	buf_release(&b);
+	buf_release(&piece);
+	batch_builder_release(&bb);
+	client_free(c);
+}
+
+int
+main(void)
+{
+	struct world w;
+	struct client *c;
+
+	world_begin(&w, 5, NULL);
+	make_topic(&w, "t", MANY);
+	void (*tests[])(struct client *) = {test_session, test_log_dirs, test_list_offsets};
+	for (size_t i = 0; i < 3; i++) {
+		c = client_new(w.os, BROKER_ADDRESS);
+		tests[i](c);
+		client_free(c);
+	}
+	test_no_answers(&w);
+	world_stop(&w);
+	world_end(&w);
+	return tap_done();
+}
