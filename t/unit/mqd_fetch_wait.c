@@ -75,7 +75,7 @@ race(struct world *w, struct client *consumer, const struct fetch_request *fetch
 	else
 		client_send(producer, 0, 9, produce);
 	for (int i = 0; i < abs(turns); i++)
-		os_turn(w->os, 0);
+		os_turn(w->os, 1);
 	if (turns >= 0)
 		client_send(producer, 0, 9, produce);
 	else
@@ -133,7 +133,7 @@ test_sum(void)
 	a.in.min_bytes = 120;
 	client_send(consumer, 1, 12, &a.in);
 	for (int i = 0; i < TURNS; i++)
-		os_turn(w.os, 0);
+		os_turn(w.os, 1);
 	produce_one(producer, "a", 0, -1, 1, "second");
 	int64_t ms = answered_ms(consumer, &out);
 	ok(ms < 1000 && out != NULL &&
@@ -164,7 +164,7 @@ test_deleted(void)
 		    .prepare = make_topic_prepare, .done = make_topic_done, .ctx = &m};
 		cluster_change(w.broker->cluster, &m.ch);
 		for (int i = 0; i < turns; i++)
-			os_turn(w.os, 0);
+			os_turn(w.os, 1);
 		client_send(c, 1, 12, ask_two(&a, 1, 1, 1));
 		int64_t ms = answered_ms(c, &out);
 		late += ms > 1000;
