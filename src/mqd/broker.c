@@ -168,7 +168,12 @@ logs_stopped(void *ctx, const struct err *err)
 {
 	struct broker *b = ctx;
 
-	cluster_stop(b->cluster, err == NULL, cluster_stopped, b);
+	size_t unlooked = logs_unlooked(b->logs);
+
+	if (unlooked > 0)
+		os_note(b->os, OS_INFO, "%zu partitions were not used since a stop that was not "
+		    "clean: they are looked at when they are", unlooked);
+	cluster_stop(b->cluster, err == NULL && unlooked == 0, cluster_stopped, b);
 	if (err != NULL)
 		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
 }

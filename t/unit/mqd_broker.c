@@ -301,6 +301,37 @@ test_kill(void)
 	world_end(&w);
 }
 
+/* A clean stop does not vouch for what a crash before has left and nobody looked at. */
+static void
+test_unlooked(void)
+{
+	struct world w;
+	struct client *c;
+
+	world_begin(&w, 6, NULL);
+	make_topic(&w, "t", 1);
+	make_topic(&w, "empty", 1);
+	c = client_new(w.os, BROKER_ADDRESS);
+	produce_one(c, "t", 0, -1, 2, "x");
+	client_free(c);
+	world_crash(&w, 3);
+	world_start(&w);
+	world_stop(&w);
+	world_start(&w);
+	ok(!cluster_was_clean(w.broker->cluster), "a log that nobody opened since the crash: not clean");
+	c = client_new(w.os, BROKER_ADDRESS);
+	is_int(latest(c, "t"), 2, "now it is opened");
+	client_free(c);
+	world_stop(&w);
+	world_start(&w);
+	ok(cluster_was_clean(w.broker->cluster), "then a stop is a clean one");
+	world_stop(&w);
+	world_start(&w);
+	ok(cluster_was_clean(w.broker->cluster), "and the next, though nothing was used");
+	world_stop(&w);
+	world_end(&w);
+}
+
 int
 main(void)
 {
@@ -311,6 +342,7 @@ main(void)
 	test_long_poll();
 	test_pipeline();
 	test_kill();
+	test_unlooked();
 	test_crash();
 	return tap_done();
 }

@@ -74,6 +74,11 @@ void logs_free(struct logs *s);
  * NULL, or says why the stop is not a clean one. Handles stay valid. */
 void logs_stop(struct logs *s, void (*done)(void *ctx, const struct err *err), void *ctx);
 
+/* After a stop: logs that the stop before this run, which was not a clean one, may have
+ * left damaged, and that nobody has opened since. While there are any, no stop may be
+ * called clean, or the next start would believe them. */
+size_t logs_unlooked(const struct logs *s);
+
 /* What of a topic's configuration its logs need. */
 struct plog_settings {
 	struct mlog_config log;

@@ -258,6 +258,7 @@ struct logs {
 	void (*stopped)(void *ctx, const struct err *err);
 	void *stopped_ctx;
 	struct os_job stop_job;
+	size_t unlooked;
 
 	/* WORKER_READ's. */
 	struct cached_reader *readers;

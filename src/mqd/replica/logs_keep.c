@@ -1,4 +1,5 @@
 /* What is kept about the logs beside them: checkpoint files and hints. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,10 +350,26 @@ stop_close(struct logs *s)
 	return false;
 }
 
+/* On WORKER_READ; nothing else is under way, so all may be looked at. */
 static void
 stop_run(struct os_job *j)
 {
-	readers_forget(j->ctx, NULL);
+	struct logs *s = j->ctx;
+	struct plog_impl *i;
+	struct os_stat st;
+
+	readers_forget(s, NULL);
+	if (s->options.clean)
+		return;
+	TAILQ_FOREACH (i, &s->all, in_all)
+		s->unlooked += !i->opened_once && i->state != PLOG_GONE &&
+		    (os_stat_path(s->os, i->dir, &st) == 0 || errno != ENOENT);
+}
+
+size_t
+logs_unlooked(const struct logs *s)
+{
+	return s->unlooked;
 }
 
 static void
