@@ -471,12 +471,14 @@ read_part(struct fetch *f, struct part *p, int64_t limit, size_t room)
 {
 	struct fetch_read *r = calloc(1, sizeof(*r));
 	size_t wanted = p->entry->bytes_max > 0 ? (size_t)p->entry->bytes_max : 0;
+	size_t memory = f->memory < MEMORY_MAX ? MEMORY_MAX - f->memory : 0;
 
 	if (r == NULL) {
 		p->code = ERR_UNKNOWN_SERVER_ERROR;
 		f->at++;
 		return true;
 	}
+	wanted = wanted < memory ? wanted : memory;
 	r->fetch = f;
 	r->part = p;
 	r->read = (struct plog_read){.offset = p->entry->offset, .limit_offset = limit,

@@ -1,4 +1,5 @@
 /* ListOffsets: the offset at a time, or at an end of the log (KIP-79, 405, 734, 1005). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "mqd/api/api.h"
@@ -29,6 +30,7 @@ struct part {
 	struct plog_job job;
 	struct plog_find find;
 	int32_t start_epoch;
+	bool twice;
 };
 
 struct list {
@@ -173,20 +175,39 @@ loaded(struct plog_job *j)
 		look(part, p);
 }
 
-/* Listed twice: nobody could tell which answer is which. */
-static bool
-is_twice(const struct list *l, const struct part *part)
+/* By topic and number. */
+static int
+compare_parts(const void *a, const void *b)
 {
-	for (size_t i = 0; i < l->part_count; i++) {
-		const struct part *p = &l->parts[i];
+	const struct part *x = *(struct part *const *)a, *y = *(struct part *const *)b;
+	int32_t len = x->topic->name.len < y->topic->name.len ? x->topic->name.len
+							      : y->topic->name.len;
+	int by = memcmp(x->topic->name.data, y->topic->name.data, (size_t)len);
 
-		if (p != part && p->in->partition_index == part->in->partition_index &&
-		    p->topic->name.len == part->topic->name.len &&
-		    memcmp(p->topic->name.data, part->topic->name.data,
-			(size_t)p->topic->name.len) == 0)
-			return true;
-	}
-	return false;
+	if (by == 0)
+		by = (x->topic->name.len > y->topic->name.len) -
+		    (x->topic->name.len < y->topic->name.len);
+	if (by == 0)
+		by = (x->in->partition_index > y->in->partition_index) -
+		    (x->in->partition_index < y->in->partition_index);
+	return by;
+}
+
+/* Marks those that are listed twice: nobody could tell which answer is which. */
+static int
+mark_twice(struct list *l)
+{
+	struct part **sorted = exchange_array(l->x, l->part_count, sizeof(struct part *));
+
+	if (sorted == NULL)
+		return -1;
+	for (size_t i = 0; i < l->part_count; i++)
+		sorted[i] = &l->parts[i];
+	qsort(sorted, l->part_count, sizeof(struct part *), compare_parts);
+	for (size_t i = 1; i < l->part_count; i++)
+		if (compare_parts(&sorted[i - 1], &sorted[i]) == 0)
+			sorted[i - 1]->twice = sorted[i]->twice = true;
+	return 0;
 }
 
 static void
@@ -195,7 +216,7 @@ start(struct part *part)
 	struct partition *p;
 	int code;
 
-	if (is_twice(part->list, part)) {
+	if (part->twice) {
 		refuse(part, ERR_INVALID_REQUEST);
 		return;
 	}
@@ -279,7 +300,7 @@ api_list_offsets(struct exchange *x)
 	}
 	l->x = x;
 	l->in = x->body;
-	if (lay_out(l) == -1) {
+	if (lay_out(l) == -1 || mark_twice(l) == -1) {
 		dispatch_close(x, "out of memory");
 		return;
 	}

@@ -38,6 +38,8 @@ wake(struct net *n)
 		forget(c);
 		if (n->queued_bytes > n->config->queued_bytes_max)
 			n->favoured = c;
+		/* The wait was ours. */
+		c->moved_ns = os_mono_ns(n->broker->os);
 		os_stream_read(n->broker->os, &c->stream);
 	}
 }
