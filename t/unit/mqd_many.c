@@ -63,6 +63,68 @@ test_list_offsets(struct client *c)
 	    "ListOffsets of all");
 }
 
+static void
+test_delete_records(struct client *c)
+{
+	static struct delete_records_request_partition parts[MANY];
+	struct delete_records_request_topic topic = {.name = wire_str_of("t")};
+	struct delete_records_request in;
+	const struct delete_records_response *out;
+
+	wire_init(&wire_delete_records_request, &in);
+	for (int i = 0; i < MANY; i++)
+		parts[i] = (struct delete_records_request_partition){.partition_index = i};
+	topic.partitions.items = parts;
+	topic.partitions.count = MANY;
+	in.timeout_ms = 10000;
+	in.topics.items = &topic;
+	in.topics.count = 1;
+	out = client_ask(c, 21, 1, &in);
+	ok(out != NULL && out->topics.count == 1 && out->topics.items[0].partitions.count == MANY &&
+		out->topics.items[0].partitions.items[MANY - 1].error_code == 0,
+	    "DeleteRecords of all");
+}
+
+static void
+test_epochs(struct client *c)
+{
+	static struct offset_for_leader_epoch_request_partition parts[MANY];
+	struct offset_for_leader_epoch_request_topic topic = {.topic = wire_str_of("t")};
+	struct offset_for_leader_epoch_request in;
+	const struct offset_for_leader_epoch_response *out;
+
+	wire_init(&wire_offset_for_leader_epoch_request, &in);
+	for (int i = 0; i < MANY; i++)
+		parts[i] = (struct offset_for_leader_epoch_request_partition){
+		    .partition = i, .current_leader_epoch = -1};
+	topic.partitions.items = parts;
+	topic.partitions.count = MANY;
+	in.topics.items = &topic;
+	in.topics.count = 1;
+	out = client_ask(c, 23, 3, &in);
+	ok(out != NULL && out->topics.count == 1 && out->topics.items[0].partitions.count == MANY,
+	    "OffsetForLeaderEpoch of all");
+}
+
+static void
+test_producers(struct client *c)
+{
+	static int32_t numbers[MANY];
+	struct describe_producers_request_topic_request topic = {.name = wire_str_of("t")};
+	struct describe_producers_request in;
+	const struct describe_producers_response *out;
+
+	wire_init(&wire_describe_producers_request, &in);
+	for (int i = 0; i < MANY; i++)
+		numbers[i] = i;
+	topic.partition_indexes = (struct wire_int32s){numbers, MANY};
+	in.topics.items = &topic;
+	in.topics.count = 1;
+	out = client_ask(c, 61, 0, &in);
+	ok(out != NULL && out->topics.count == 1 && out->topics.items[0].partitions.count == MANY,
+	    "DescribeProducers of all");
+}
+
 /* Every read ends in the middle of a frame. */
 static void
 test_no_answers(struct world *w)
@@ -104,8 +166,9 @@ main(void)
 
 	world_begin(&w, 5, NULL);
 	make_topic(&w, "t", MANY);
-	void (*tests[])(struct client *) = {test_session, test_log_dirs, test_list_offsets};
-	for (size_t i = 0; i < 3; i++) {
+	void (*tests[])(struct client *) = {test_session, test_log_dirs, test_list_offsets,
+	    test_delete_records, test_epochs, test_producers};
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		c = client_new(w.os, BROKER_ADDRESS);
 		tests[i](c);
 		client_free(c);

@@ -19,13 +19,14 @@ struct gather {
 	struct exchange *x;
 	const void *response; /* answered with it when the last part is there */
 	size_t left;
+	bool short_of_memory; /* then the connection is closed instead */
 };
 
 /* One part is due; one is there. Begins with one due, for whoever walks the parts. */
 static inline void
 gather_begin(struct gather *g, struct exchange *x, const void *response)
 {
-	*g = (struct gather){x, response, 1};
+	*g = (struct gather){.x = x, .response = response, .left = 1};
 }
 
 static inline void
@@ -37,7 +38,11 @@ gather_add(struct gather *g)
 static inline void
 gather_one(struct gather *g)
 {
-	if (--g->left == 0)
+	if (--g->left > 0)
+		return;
+	if (g->short_of_memory)
+		dispatch_close(g->x, "out of memory");
+	else
 		dispatch_reply(g->x, g->response);
 }
 

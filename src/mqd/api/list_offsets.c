@@ -19,9 +19,6 @@ enum {
 	TIME_PENDING_UPLOAD = -6,  /* 11 */
 };
 
-/* So many partitions of a request have room beyond what its size allows. */
-#define ROOM_PARTS ((size_t)20000)
-
 struct part {
 	struct list *list;
 	const struct list_offsets_request_topic *topic;

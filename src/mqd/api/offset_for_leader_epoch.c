@@ -1,5 +1,6 @@
 /* OffsetForLeaderEpoch: where a log ends an epoch (KIP-101, 279, 320). */
 #include "mqd/api/api.h"
+#include "mqd/api/view.h"
 #include "mqd/broker.h"
 #include "mqd/replica/partition.h"
 #include "wire_gen.h"
@@ -107,7 +108,7 @@ api_offset_for_leader_epoch(struct exchange *x)
 	const struct offset_for_leader_epoch_request *in = x->body;
 	struct offset_for_leader_epoch_response *out = dispatch_response(x);
 	struct gather *g = arena_alloc(&x->arena, sizeof(*g));
-	size_t count = (size_t)in->topics.count;
+	size_t count = (size_t)in->topics.count, parts = 0;
 
 	if (out != NULL)
 		out->topics.items = exchange_array(x, count, sizeof(*out->topics.items));
@@ -115,10 +116,13 @@ api_offset_for_leader_epoch(struct exchange *x)
 		dispatch_close(x, "out of memory");
 		return;
 	}
-	gather_begin(g, x, out);
 	for (size_t i = 0; i < count; i++)
-		if (start_topic(x, g, &in->topics.items[i], &out->topics.items[out->topics.count++]) ==
-		    -1)
-			out->topics.count--; /* told by its absence; there is no memory for more */
+		parts += (size_t)in->topics.items[i].partitions.count;
+	view_make_room(x, (parts < ROOM_PARTS ? parts : ROOM_PARTS) * sizeof(struct part));
+	gather_begin(g, x, out);
+	out->topics.count = (int32_t)count;
+	for (size_t i = 0; i < count && !g->short_of_memory; i++)
+		if (start_topic(x, g, &in->topics.items[i], &out->topics.items[i]) == -1)
+			g->short_of_memory = true;
 	gather_one(g);
 }

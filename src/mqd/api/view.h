@@ -45,4 +45,7 @@ struct wire_str view_text(struct exchange *x, const char *fmt, ...)
  * image's and not the request's. */
 void view_make_room(struct exchange *x, size_t bytes);
 
+/* So many partitions of one request have room beyond what its size allows. */
+#define ROOM_PARTS ((size_t)20000)
+
 #endif
