@@ -495,6 +495,7 @@ EOF
 	# What is made anew is another topic, from its beginning.
 	seq 3 9 | mq-produce -t t1 -B 1
 	soon has_lines 9 got
+	soon has_lines 9 quiet
 	mq-topics delete -y t2
 	mq-topics delete -y t1
 	seq 10 19 | mq-produce -t t1 -B 1

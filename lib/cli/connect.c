@@ -40,10 +40,10 @@ connection_init(struct connection *c, const struct options *o, enum connect_mode
 	return -1;
 }
 
-static struct target *
-open_brokers(struct connection *c, struct err *err)
+static struct broker_options
+broker_options(const struct connection *c)
 {
-	struct broker_options bo = {.servers = c->where.brokers,
+	return (struct broker_options){.servers = c->where.brokers,
 	    .client_id = config_text(&c->config, PROP_CLIENT_ID),
 	    .version = MQ_VERSION,
 	    .timeout_ms = c->timeout_ms,
@@ -51,15 +51,19 @@ open_brokers(struct connection *c, struct err *err)
 	    .patient = c->is_patient && c->timeout_ms < 0,
 	    .assignors = config_text(&c->config, PROP_ASSIGNORS),
 	    .session_timeout_ms = config_number(&c->config, PROP_SESSION_TIMEOUT)};
-
-	return target_broker_new(c->os, &bo, err);
 }
 
 static struct target *
 open_store(struct connection *c, struct err *err)
 {
+	struct broker_options bo = broker_options(c);
+	struct target *served = target_broker_of_store(c->os, c->where.path, &bo, err);
 	struct store_options so;
 
+	if (served != NULL)
+		report_info("store %s is served: through its mqd.sock", c->where.path);
+	if (served != NULL || err->code != 0)
+		return served;
 	store_options_default(&so);
 	so.create = c->mode == CONNECT_WRITE;
 	so.lock_wait_ms = c->timeout_ms >= 0 ? c->timeout_ms : LOCK_WAIT_MS;
@@ -70,7 +74,9 @@ open_store(struct connection *c, struct err *err)
 int
 connection_open(struct connection *c, struct err *err)
 {
-	c->target = c->where.brokers != NULL ? open_brokers(c, err) : open_store(c, err);
+	struct broker_options bo = broker_options(c);
+
+	c->target = c->where.brokers != NULL ? target_broker_new(c->os, &bo, err) : open_store(c, err);
 	return c->target == NULL ? -1 : 0;
 }
 

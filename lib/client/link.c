@@ -513,3 +513,53 @@ link_open(struct link *l, const char *address, struct err *err)
 	timer_arm(l);
 	return 0;
 }
+
+/* --- only a look --------------------------------------------------------------- */
+
+struct look {
+	bool is_over, is_up, is_freed;
+};
+
+static void
+look_up(struct link *l, void *ctx)
+{
+	struct look *k = ctx;
+
+	(void)l;
+	k->is_over = k->is_up = true;
+}
+
+static void
+look_down(struct link *l, void *ctx, const struct err *why)
+{
+	struct look *k = ctx;
+
+	(void)l;
+	(void)why;
+	k->is_over = true;
+}
+
+static void
+look_freed(void *ctx)
+{
+	((struct look *)ctx)->is_freed = true;
+}
+
+bool
+link_answers(struct os *os, const struct link_identity *who, const char *address)
+{
+	struct look k = {.is_over = false};
+	struct link_events events = {.up = look_up, .down = look_down, .ctx = &k};
+	struct err err;
+	struct link *l = link_new(os, who, &events, &err);
+
+	if (l == NULL)
+		return false;
+	k.is_over = link_open(l, address, &err) == -1;
+	while (!k.is_over && os_turn(os, -1) != -1)
+		continue;
+	link_free(l, look_freed, &k);
+	while (!k.is_freed && os_turn(os, -1) != -1)
+		continue;
+	return k.is_up;
+}

@@ -456,6 +456,12 @@ struct broker_options {
  * is told of by the first call. ERR_INVALID (servers is no such list), ERR_NOMEM. */
 struct target *target_broker_new(struct os *os, const struct broker_options *o, struct err *err);
 
+/* The broker that serves a store, through its socket, DIR/mqd.sock: nobody else may write
+ * there. NULL with err->code 0: there is none, or none that answers; else as
+ * target_broker_new. `o` names no servers. */
+struct target *target_broker_of_store(struct os *os, const char *dir,
+    const struct broker_options *o, struct err *err);
+
 /* Is it a list of brokers? -1: ERR_INVALID. */
 int target_broker_check(const char *servers, struct err *err);
 

@@ -272,3 +272,22 @@ fail:
 	free(bt);
 	return NULL;
 }
+
+struct target *
+target_broker_of_store(
+    struct os *os, const char *dir, const struct broker_options *o, struct err *err)
+{
+	struct link_identity who = {.client_id = o->client_id, .software_version = o->version};
+	struct broker_options served = *o;
+	char address[OS_ADDRESS_MAX];
+	struct os_stat st;
+
+	err->code = 0;
+	/* A socket that a killed broker left behind answers nothing. */
+	if (snprintf(address, sizeof(address), "unix:%s/mqd.sock", dir) >= (int)sizeof(address) ||
+	    os_stat_path(os, address + strlen("unix:"), &st) == -1 ||
+	    !link_answers(os, &who, address))
+		return NULL;
+	served.servers = address;
+	return target_broker_new(os, &served, err);
+}

@@ -1,0 +1,64 @@
+# A store that mqd serves: the tools go through its socket, and nobody sees a difference.
+
+setup() {
+	# shellcheck source=t/lib/tools.bash
+	. "$BATS_TEST_DIRNAME/lib/tools.bash"
+	unset MQ_TEST_BROKERS
+	fresh_store
+}
+
+teardown() {
+	[ -z "${daemon:-}" ] || kill -9 "$daemon" 2>/dev/null || :
+}
+
+# serve: a daemon on the store, with its log in the file log.
+serve() {
+	: >log
+	mqd -d store --listen 127.0.0.1:0 2>>log 3>&- &
+	daemon=$!
+	soon grep -q '[ >]ready$' log
+}
+
+# stop: the daemon ends.
+stop() {
+	kill -TERM "$daemon"
+	ended "$daemon" 0
+	daemon=
+}
+
+@test "what is written without the daemon is read through it, and the other way" {
+	seq 5 | mq-produce -t t
+	serve
+	run mq-consume -t t -e
+	is '1\n2\n3\n4\n5'
+	seq 6 10 | mq-produce -t t
+	mq-consume -t t -G g -e >got
+	cmp got <(seq 10)
+	stop
+	mq-consume -t t -e | cmp - <(seq 10)
+	[ "$(mq-groups lag g | cut -f 6)" = 0 ]
+}
+
+@test "topics are made, changed and deleted through the daemon" {
+	mq-topics create old
+	serve
+	mq-topics create new --partitions 3 -X retention.ms=1d
+	mq-topics delete -y old
+	[ "$(mq-topics list)" = new ]
+	stop
+	[ "$(mq-topics list)" = new ]
+	mq-topics describe new | grep -q '^new	retention.ms	86400000	'
+}
+
+@test "-v tells of it; a socket that a killed daemon left behind is nobody" {
+	serve
+	try 0 mq-topics -v
+	[[ $stderr == *' is served'* ]]
+	kill -9 "$daemon"
+	ended "$daemon" 137
+	daemon=
+	[ -S store/mqd.sock ]
+	echo x | mq-produce -t t
+	run mq-consume -t t -e
+	is 'x'
+}
