@@ -123,7 +123,8 @@ address() {
 	[ "$(MQ_DIR=mine dir_of -F m.conf)" = mine ]
 	[ "$(MQ_DIR=mine dir_of -F m.conf -X log.dirs=x)" = x ]
 	[ "$(MQ_DIR=mine dir_of -F m.conf -X log.dirs=x -d d)" = d ]
-	[ "$(dir_of)" = "$HOME/.local/share/mq" ]
+	[ "$(XDG_DATA_HOME=$PWD/data dir_of)" = "$PWD/data/mq" ]
+	[ "$(XDG_DATA_HOME="" dir_of)" = "$HOME/.local/share/mq" ]
 }
 
 @test "HUP reads the file again" {
@@ -160,7 +161,9 @@ address() {
 	[[ $output =~ ^127\.0\.0\.1:[0-9]+\ unset$ ]]
 	try 7 env TMPDIR=tmp mqd --run sh -- -c 'exit 7'
 	try 143 env TMPDIR=tmp mqd --run 'kill $$'
-	bad 127 'No such file' env TMPDIR=tmp mqd --run ./none x
+	status=0
+	TMPDIR=tmp mqd --run ./none x 2>said || status=$?
+	[ "$status" = 127 ] && grep -q 'No such file' said
 	touch file
 	bad 126 'Permission denied' env TMPDIR=tmp mqd --run ./file x
 	[ -z "$(ls tmp)" ] && [ ! -e mine ]
