@@ -219,7 +219,7 @@ broker_free(struct broker *b)
 static void
 given_up(void *ctx)
 {
-	*(bool *)ctx = true;
+	((struct broker *)ctx)->given_up = true;
 }
 
 /* Workers may be under way: they end before what they work on goes. */
@@ -227,17 +227,16 @@ static void
 give_up(struct broker *b)
 {
 	int64_t until = os_mono_ns(b->os) + GIVE_UP_MS * 1000000LL;
-	bool done = false;
 
 	b->stopped = given_up;
-	b->stopped_ctx = &done;
+	b->stopped_ctx = b;
 	if (b->logs != NULL)
 		logs_stop(b->logs, logs_stopped, b);
 	else if (b->cluster != NULL)
 		cluster_stop(b->cluster, false, cluster_stopped, b);
 	else
-		done = true;
-	while (!done && os_mono_ns(b->os) < until && os_turn(b->os, 100) != -1)
+		b->given_up = true;
+	while (!b->given_up && os_mono_ns(b->os) < until && os_turn(b->os, 100) != -1)
 		;
 }
 

@@ -62,6 +62,7 @@ struct broker {
 	bool trace; /* note every request and answer (mqd -v -v) */
 	void (*stopped)(void *ctx); /* broker_stop's */
 	void *stopped_ctx;
+	bool given_up; /* a start that fails has come to rest */
 	bool failed; /* the data directory takes nothing more */
 	struct broker_stats stats;
 };
