@@ -1,4 +1,5 @@
 /* listeners, advertised.listeners, and the names that they go by. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,9 +148,11 @@ protocol_check(const struct broker_config *c, const struct listener *l, struct e
 static int
 address_add(struct broker_config *c, const char *address, struct err *err)
 {
-	for (size_t i = 0; i < c->listener_count; i++)
+	for (size_t i = 0; i < c->listener_count; i++) {
+		assert(c->listeners[i] != NULL);
 		if (strcmp(c->listeners[i], address) == 0)
 			return 0;
+	}
 	if (c->listener_count == BROKER_LISTENERS_MAX)
 		return err_set(
 		    err, ERR_CONFIG, "listeners: more than %d", BROKER_LISTENERS_MAX);

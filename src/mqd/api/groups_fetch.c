@@ -1,5 +1,6 @@
 /* OffsetFetch: of one group (below version 8), or of many; of named partitions, or of all
  * that the group has (KIP-447, 709, 848). */
+#include <assert.h>
 #include <string.h>
 
 #include "mqd/api/groups.h"
@@ -180,11 +181,14 @@ count_topic(void *ctx, const struct groups_offset *o)
 			t = exchange_array(one->all->x, cap, sizeof(*t));
 			if (t == NULL)
 				return -1;
-			if (one->topics > 0)
+			if (one->topics > 0) {
+				assert(one->out->topics.items != NULL);
 				memcpy(t, one->out->topics.items, one->topics * sizeof(*t));
+			}
 			one->out->topics.items = t;
 			one->topics = cap;
 		}
+		assert(one->out->topics.items != NULL);
 		t = &one->out->topics.items[one->out->topics.count++];
 		t->name = (struct wire_str){
 		    arena_memdup(&one->all->x->arena, o->topic.data, (size_t)o->topic.len),

@@ -1,4 +1,5 @@
 /* OffsetCommit, OffsetFetch, OffsetDelete. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -255,6 +256,7 @@ begin_delete(struct shard *s, struct cgroup *g, struct groups_call *c,
 {
 	struct write *w = write_new(s, g, deleted, c);
 
+	assert(g != NULL);
 	if (w == NULL)
 		return -1;
 	w->own = items;

@@ -1,6 +1,7 @@
 /* The partitions of __consumer_offsets, and the groups in them. */
 #include "mqd/groups/home.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,7 @@ make_rooms(struct home *h, int32_t count)
 
 	if (count <= h->count)
 		return 0;
+	assert(count > 0);
 	grown = realloc(h->rooms, (size_t)count * sizeof(struct room *));
 	if (grown == NULL)
 		return -1;

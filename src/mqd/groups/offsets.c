@@ -1,4 +1,5 @@
 /* A group's committed offsets: topics by name, in each the partitions by number. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +167,7 @@ cgroup_put_offset(struct cgroup *g, struct wire_str topic, const struct coffset 
 		return -1;
 	new.metadata = NULL;
 	i = offset_at(t, o->partition, &found);
+	assert(!found || t->list != NULL);
 	if (found && t->list[i].at > o->at)
 		return 0;
 	if (metadata.len > 0 && (new.metadata = metadata_new(metadata)) == NULL) {
