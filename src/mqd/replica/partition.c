@@ -96,24 +96,17 @@ fail_appends(struct partition *p, int code)
 	}
 }
 
-/* Waiters may remove themselves, or others, while they are told. */
+/* Waiters may come and go while they are told: who comes is not told, and who was to be
+ * the next and goes leaves that to the one behind. The caller holds `p`. */
 static void
 wake(struct partition *p)
 {
 	struct partition_waiter *w;
 
-	p->holds++;
-	p->round++;
-	for (w = p->waiters; w != NULL;) {
-		if (w->round == p->round) {
-			w = w->next;
-			continue;
-		}
-		w->round = p->round;
+	for (p->told_next = p->waiters; (w = p->told_next) != NULL;) {
+		p->told_next = w->next;
 		w->woken(w);
-		w = p->waiters;
 	}
-	partition_release(p);
 }
 
 static void
@@ -178,7 +171,6 @@ void
 partition_wait(struct partition *p, struct partition_waiter *w)
 {
 	w->partition = p;
-	w->round = p->round;
 	w->prev = NULL;
 	w->next = p->waiters;
 	if (w->next != NULL)
@@ -193,6 +185,8 @@ partition_wait_end(struct partition_waiter *w)
 
 	if (p == NULL)
 		return;
+	if (p->told_next == w)
+		p->told_next = w->next;
 	if (w->next != NULL)
 		w->next->prev = w->prev;
 	if (w->prev != NULL)
@@ -338,8 +332,11 @@ follow(struct partitions *ps, const struct image *im, struct topic *t, int32_t n
 	/* More than there are would refuse every write (Partition.effectiveMinIsr). */
 	if ((size_t)p->min_isr > ip->replica_count)
 		p->min_isr = (int32_t)ip->replica_count;
-	if (turned)
+	if (turned) {
+		partition_hold(p);
 		wake(p);
+		partition_release(p);
+	}
 	return 0;
 }
 

@@ -25,7 +25,6 @@ struct partition_waiter {
 	void *ctx;
 	struct partition *partition; /* NULL: not waiting */
 	struct partition_waiter *prev, *next;
-	unsigned round;
 };
 
 /* What housekeeping remembers of a partition; ops/housekeeping.c's. */
@@ -59,9 +58,9 @@ struct partition {
 	bool deleted; /* `log` is NULL; it is freed when nobody waits any more */
 	/* partition.c's */
 	struct partition_waiter *waiters;
+	struct partition_waiter *told_next; /* of these, while they are told */
 	struct partition_append *appends; /* that wait for the high watermark, by offset */
 	unsigned holds;                   /* appends under way, and calls that may end it */
-	unsigned round;                   /* of telling the waiters */
 	struct partition_upkeep upkeep;
 };
 
