@@ -102,8 +102,9 @@ worker_give(struct os_worker *w, struct os_job *job)
 	pthread_mutex_lock(&w->mutex);
 	*w->tail = job;
 	w->tail = &job->os_next;
-	pthread_cond_signal(&w->filled);
 	pthread_mutex_unlock(&w->mutex);
+	/* Not before: the worker would wake only to wait for the lock. */
+	pthread_cond_signal(&w->filled);
 }
 
 void
