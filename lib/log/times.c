@@ -198,12 +198,14 @@ bases_from(struct os *os, int fd, int64_t first, int64_t last, int64_t **bases, 
 	if (lines - at >= BASES_MAX)
 		return -1;
 	*count = (size_t)(lines - at) + 1;
-	*bases = reallocarray(NULL, *count, sizeof(**bases));
+	*bases = reallocarray(NULL, *count + 1, sizeof(**bases));
 	if (*bases == NULL)
 		return -1;
 	(*bases)[0] = l.end;
 	if (lines > at && read_ends(os, fd, at, lines, *bases) == -1)
 		return -1;
+	if ((*bases)[*count - 1] < last)
+		(*bases)[(*count)++] = last;
 	return (*bases)[*count - 1] == last ? 0 : -1;
 }
 
@@ -265,8 +267,17 @@ newest_of(const struct mlog *log, size_t i, int64_t *newest)
 	return r;
 }
 
+/* A line must not outlive what it speaks of: a broker that loses unsynced records goes
+ * on at their offsets, with other times, and knows nothing of the line. */
+static bool
+is_durable(const struct mlog *log, size_t i)
+{
+	return !log->segments[i]->unsynced ||
+	    mlog_segment_end(log, i) <= log->tail.synced_offset;
+}
+
 /* The lines for the segments from number `at` up to the one just finished, or up to
- * one of which nothing can be said. */
+ * one that is not durable, or of which nothing can be said. */
 static void
 make_lines(const struct mlog *log, size_t at, int64_t newest, int64_t of_last, struct buf *out)
 {
@@ -274,7 +285,8 @@ make_lines(const struct mlog *log, size_t at, int64_t newest, int64_t of_last, s
 		int64_t own = of_last;
 		char text[TIMES_LINE + 1];
 
-		if (at + 2 < log->segment_count && newest_of(log, at, &own) == -1)
+		if (!is_durable(log, at) ||
+		    (at + 2 < log->segment_count && newest_of(log, at, &own) == -1))
 			return;
 		if (own > newest)
 			newest = own;

@@ -236,7 +236,7 @@ test_part(void)
 
 	part(&w);
 	os_remove(w.os, TIMES);
-	append_many(&w, 3, 200);
+	append_synced(&w, 3, 200);
 	is_int((intmax_t)lines_of(&w), 5, "a roll makes the lines of all of them");
 	world_release(&w);
 }
@@ -519,8 +519,10 @@ test_times_behind_our_back(void)
 	sim_write(w.disk, TIMES, b.data, b.len);
 	is_int(wrong_times(&w, times, JUMBLED, 0), 0,
 	    "a hint from before a newer epoch is not believed where that reaches");
-	append_made(&w, make_sized(2, 200, T0), 1);
-	append_made(&w, make_sized(2, 200, T0), 1);
+	for (int i = 0; i < 2; i++) {
+		mlog_sync(&w.log, &w.err);
+		append_made(&w, make_sized(2, 200, T0), 1);
+	}
 	is_int(wrong_times(&w, times, JUMBLED, 0), 0, "nor extended: it is made anew");
 	is_int((intmax_t)lines_of(&w), 11, "with a line for each segment");
 	buf_release(&b);

@@ -23,14 +23,24 @@ expect(struct world *w, struct reader *r, int64_t first)
 	    .base = t->segment_base, .inode = st.inode, .end = t->end_offset});
 }
 
-/* A log of `n` batches of two records, three batches a segment. */
+/* As append_many, each durable before the next. */
+__attribute__((unused)) static void
+append_synced(struct world *w, int n, size_t size)
+{
+	for (int i = 0; i < n; i++) {
+		append_many(w, 1, size);
+		mlog_sync(&w->log, &w->err);
+	}
+}
+
+/* A log of `n` batches of two records, three batches a segment, all durable. */
 __attribute__((unused)) static void
 many(struct world *w, int n)
 {
 	world_init(w);
 	w->config.segment_bytes = 600;
 	world_recover(w, 0);
-	append_many(w, n, 200);
+	append_synced(w, n, 200);
 }
 
 __attribute__((unused)) static int64_t
@@ -67,6 +77,7 @@ __attribute__((unused)) static void
 append_at(struct world *w, int64_t ms)
 {
 	append_made(w, make_sized(2, 200, T0 + ms), 0);
+	mlog_sync(&w->log, &w->err);
 }
 
 #endif
