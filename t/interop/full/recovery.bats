@@ -29,7 +29,7 @@ fill()
 damage()
 {
 	rm -f store/recovery-point-offset-checkpoint
-	find store -name mq.tail -delete
+	find store -name mq.tail -not -path '*/lost-0/*' -delete
 	head -c 116 "store/overlap-0/${BASES[1]}.log" >>"store/overlap-0/${BASES[0]}.log"
 	for base in "${BASES[0]}" "${BASES[2]}"; do
 		printf '\0\0\0\x30\0\0\x09\0\0\0\0\x31\0\0\x09\x74' >>"store/long-index-0/$base.index"
@@ -55,6 +55,18 @@ leave_behind()
 	rm store/unnamed-0/partition.metadata
 }
 
+# What was acknowledged at -a 1 behind offset 50 goes with the power; the hints stay, and
+# with them the records' times.
+lose_a_tail()
+{
+	mq-topics create -q -d store lost -X retention.ms=-1 -X internal.segment.bytes=1000 \
+		-X index.interval.bytes=100
+	seq 1000 1049 | mq-produce -q -d store -t lost -B 5 --ts=1700000000
+	seq 1050 1134 | mq-produce -q -d store -t lost -B 5 --ts=1700000500 -a 1
+	rm store/lost-0/"${BASES[2]}".* store/lost-0/00000000000000000120.*
+	truncate -s 232 "store/lost-0/${BASES[1]}.log"
+}
+
 setup_file()
 {
 	words
@@ -64,6 +76,7 @@ setup_file()
 		fill "$topic"
 	done
 
+	lose_a_tail
 	leave_behind
 	damage
 	kafka_java OpenTransaction "store/$metadata" \
@@ -76,6 +89,7 @@ setup_file()
 		ends	org.apache.kafka.tools.GetOffsetShell	--bootstrap-server	$bootstrap
 		topics	org.apache.kafka.tools.TopicCommand	--bootstrap-server	$bootstrap	--list
 		overlap	KafkaRecords	$bootstrap	overlap
+		lost	KafkaProduce	$bootstrap	lost	none	20	5	1700001000000	1
 		delete	org.apache.kafka.tools.TopicCommand	--bootstrap-server	$bootstrap	--delete	--topic	fewer
 	BATCH
 	find theirs -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort >dirs.deleted
@@ -190,4 +204,25 @@ lines()
 	mq-dump-log --verify theirs >found || :
 	# What Kafka keeps of the overlap is told.
 	grep -Ev '^(file|note) ' found | grep -vx 'bad   pos=928 why=offset .*' | diff - /dev/null
+}
+
+# Offset 50 and all behind it are Kafka's now, with times of their own: those of its
+# record i are i ms after its start. Kafka takes a new epoch at each start; a broker that
+# does not is in t/unit/log_hints.c.
+@test "Kafka goes on where a tail that tools wrote was lost, and their hints were not: nothing is passed over" {
+	mq-dump-log -J theirs/lost-0/*.log | jq -r 'select(.type == "batch") | .epoch' | uniq -c |
+		awk '{ print $1 }' | diff - <(printf '10\n20\n')
+	[ "$(mq-topics offsets -d theirs lost)" = $'lost\t0\t150' ]
+	for ((i = 0; i < 100; i += 7)); do
+		[ "$(mq-consume -d theirs -t lost -o "@$((1700001000000 + i))" -c 1 -f '%o %T\n')" = "$((50 + i)) $((1700001000000 + i))" ]
+		[ "$(mq-consume -d theirs -t lost -o "$((50 + i))" -c 1 -f '%T\n')" -eq "$((1700001000000 + i))" ]
+	done
+	[ "$(mq-consume -d theirs -t lost -e -f '%o\n' | paste -sd ' ')" = "$(seq -s ' ' 0 149)" ]
+	[ "$(mq-consume -d theirs -t lost --tail 100 -e -f '%o\n' | paste -sd ' ')" = "$(seq -s ' ' 50 149)" ]
+	mq-index check theirs/lost-0
+	# A tool's rolls make the hints of these segments.
+	seq 20 | mq-produce -q -d theirs -t lost -B 5 --ts=1700002000
+	[ "$(mq-consume -d theirs -t lost -o @1700001000050 -c 1 -f '%o\n')" -eq 100 ]
+	[ "$(mq-consume -d theirs -t lost -o @1700002000 -e | paste -sd ' ')" = "$(seq -s ' ' 1 20)" ]
+	[ "$(mq-consume -d theirs -t lost -e -f '%o\n' | wc -l)" -eq 170 ]
 }
