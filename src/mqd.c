@@ -203,6 +203,7 @@ broker_run(struct daemon *d)
 	d->broker = broker_new(d->os, &d->config, &err);
 	if (d->broker == NULL)
 		return report_fail(&err);
+	d->broker->trace = options_count(d->options, 'v') > 1;
 	if (d->config.metrics_listen != NULL) {
 		d->metrics = metrics_new(d->broker, d->config.metrics_listen, &err);
 		if (d->metrics == NULL) {

@@ -58,7 +58,9 @@ free_port_set(struct broker_config *c, struct err *err)
 {
 	if (broker_config_set(c, "listeners", "127.0.0.1:0", "--ephemeral", err) == -1)
 		return -1;
-	return broker_config_set(c, "advertised.listeners", "", "--ephemeral", err);
+	if (broker_config_set(c, "advertised.listeners", "", "--ephemeral", err) == -1)
+		return -1;
+	return broker_config_set(c, "inter.broker.listener.name", "", "--ephemeral", err);
 }
 
 static int
@@ -180,9 +182,11 @@ void
 daemon_config_print(const struct broker_config *c)
 {
 	for (size_t i = 0; i < c->listener_count; i++)
-		printf("listen\t%s\n", c->listeners[i]);
-	if (c->advertised_host != NULL)
-		printf("advertise\t%s:%d\n", c->advertised_host, c->advertised_port);
+		printf("listen\t%s\n", c->listeners[i].address);
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].host != NULL)
+			printf("advertise\t%s:%d\t%s\n", c->listeners[i].host, c->listeners[i].port,
+			    c->listeners[i].address);
 	for (const struct broker_key *k = broker_keys; k->name != NULL; k++)
 		value_print(c, k->name);
 	for (const struct topic_config *t = topic_configs; t->name != NULL; t++)

@@ -12,10 +12,15 @@ teardown() {
 	[ -z "${daemon:-}" ] || kill -9 "$daemon" 2>/dev/null || :
 }
 
-# start ARGUMENT...: a daemon on the store, with its log in the file log.
+# start ARGUMENT...: a daemon on the store and any port, with its log in the file log.
 start() {
+	serve --listen 127.0.0.1:0 "$@"
+}
+
+# serve ARGUMENT...: the same, on what ARGUMENTs say.
+serve() {
 	: >log
-	mqd -d store --listen 127.0.0.1:0 "$@" 2>>log 3>&- &
+	mqd -d store "$@" 2>>log 3>&- &
 	daemon=$!
 	soon grep -q '[ >]ready$' log
 }
@@ -56,6 +61,14 @@ address() {
 	grep -qx '<6>ready' log
 	stops 0
 	run ! grep -v '^<[3467]>' log
+}
+
+@test "told twice to say more, it shows every request and answer" {
+	start -v -v
+	mq-topics create -b "$(address)" -t t
+	stops 0
+	grep -q ' debug 127[^ ]* > CreateTopics v[0-9]* #[0-9]* .*name=t ' log
+	grep -q ' debug 127[^ ]* < CreateTopics v[0-9]* #[0-9]* ' log
 }
 
 @test "INT ends it as TERM does; the same signal at once is not two" {
@@ -211,4 +224,20 @@ address() {
 	stops 0
 	wait "$listener"
 	[ "$(head -n 1 notices)" = READY=1 ] && [ "$(tail -n 1 notices)" = STOPPING=1 ]
+}
+
+@test "clients are told the address that belongs to the listener they came by" {
+	cat >two.conf <<-'END'
+		listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT
+		listeners=IN://127.0.0.1:0,OUT://127.0.0.2:0
+		advertised.listeners=OUT://outside.test:19092,IN://inside.test:9092
+	END
+	try 0 mqd -d store -F two.conf --check
+	grep -qx 'advertise	outside.test:19092	127.0.0.2:0' <<<"$output"
+	serve -F two.conf
+	mapfile -t addresses < <(address)
+	[ "${#addresses[@]}" = 2 ]
+	kcat -L -b "${addresses[0]}" | grep -q 'broker 1 at inside\.test:9092 '
+	kcat -L -b "${addresses[1]}" | grep -q 'broker 1 at outside\.test:19092 '
+	stops 0
 }

@@ -82,19 +82,18 @@ metadata_failed(void *ctx, const struct err *err)
 
 /* --- start -------------------------------------------------------------------------- */
 
-/* What the registration says: where nothing is advertised, the first address listened
- * on. Clients are told that of the listener that they came by. */
+/* What the registration says. Clients are told that of the listener that they came by. */
 static void
 registered_address(const struct broker_config *c, char host[OS_ADDRESS_MAX], int32_t *port)
 {
-	const char *address = c->listener_count > 0 ? c->listeners[0] : "localhost:0";
+	const struct broker_listener *l = &c->listeners[c->registered];
+	const char *address = l->address;
 	const char *colon = strrchr(address, ':');
 	int64_t number;
 
-	snprintf(host, OS_ADDRESS_MAX, "%s",
-	    c->advertised_host != NULL ? c->advertised_host : address);
-	*port = c->advertised_port;
-	if (c->advertised_host == NULL && strncmp(address, "unix:", 5) != 0 && colon != NULL &&
+	snprintf(host, OS_ADDRESS_MAX, "%s", l->host != NULL ? l->host : address);
+	*port = l->port;
+	if (l->host == NULL && strncmp(address, "unix:", 5) != 0 && colon != NULL &&
 	    text_int(colon + 1, 0, UINT16_MAX, &number) == 0) {
 		host[colon - address] = '\0';
 		*port = (int32_t)number;

@@ -33,16 +33,17 @@ texts_release(struct map *m)
 static void
 fields_release(struct broker_config *c)
 {
-	for (size_t i = 0; i < c->listener_count; i++)
-		free(c->listeners[i]);
+	for (size_t i = 0; i < c->listener_count; i++) {
+		free(c->listeners[i].address);
+		free(c->listeners[i].host);
+	}
 	free(c->listeners);
 	free(c->dir);
-	free(c->advertised_host);
 	free(c->rack);
 	free(c->metrics_listen);
 	c->listeners = NULL;
-	c->listener_count = 0;
-	c->dir = c->advertised_host = c->rack = c->metrics_listen = NULL;
+	c->listener_count = c->registered = 0;
+	c->dir = c->rack = c->metrics_listen = NULL;
 }
 
 void

@@ -25,14 +25,20 @@
 
 #define BROKER_LISTENERS_MAX 16
 
+/* One address that is listened on, and what those who came by it are told. */
+struct broker_listener {
+	char *address;   /* for os_listen: "127.0.0.1:9092", "unix:…" */
+	char *host;      /* advertised.listeners; NULL: that of the address */
+	int32_t port;    /* with `host`; 0: that of the address */
+};
+
 /* What the code reads; every field is a key of the table. */
 struct broker_config {
 	int32_t node_id;
 	char *dir;              /* log.dirs, of which one is supported */
-	char **listeners;       /* addresses for os_listen: "127.0.0.1:9092", "unix:…" */
+	struct broker_listener *listeners;
 	size_t listener_count;
-	char *advertised_host;  /* advertised.listeners; NULL: that of the listener */
-	int32_t advertised_port;
+	size_t registered;      /* the listener that the cluster is told: inter.broker.listener.name */
 	char *rack;             /* or NULL */
 	char *metrics_listen;   /* metrics.listen: an address, or NULL */
 	bool auto_create_topics;           /* auto.create.topics.enable */

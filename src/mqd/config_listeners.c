@@ -145,30 +145,33 @@ protocol_check(const struct broker_config *c, const struct listener *l, struct e
 	    "listeners: %s has no protocol in listener.security.protocol.map", l->name);
 }
 
-static int
+/* The one of that address, made if there is none yet. */
+static struct broker_listener *
 address_add(struct broker_config *c, const char *address, struct err *err)
 {
+	struct broker_listener *l = &c->listeners[c->listener_count];
+
 	for (size_t i = 0; i < c->listener_count; i++) {
-		assert(c->listeners[i] != NULL);
-		if (strcmp(c->listeners[i], address) == 0)
-			return 0;
+		assert(c->listeners[i].address != NULL);
+		if (strcmp(c->listeners[i].address, address) == 0)
+			return &c->listeners[i];
 	}
-	if (c->listener_count == BROKER_LISTENERS_MAX)
-		return err_set(
-		    err, ERR_CONFIG, "listeners: more than %d", BROKER_LISTENERS_MAX);
-	if ((c->listeners[c->listener_count] = strdup(address)) == NULL)
-		return err_nomem(err);
+	if (c->listener_count == BROKER_LISTENERS_MAX) {
+		err_set(err, ERR_CONFIG, "listeners: more than %d", BROKER_LISTENERS_MAX);
+		return NULL;
+	}
+	if ((l->address = strdup(address)) == NULL) {
+		err_nomem(err);
+		return NULL;
+	}
 	c->listener_count++;
-	return 0;
+	return l;
 }
 
 /* No host means every address where that is allowed, else this machine's own. */
 static int
-network_add(struct broker_config *c, struct listener *l, struct err *err)
+network_check(struct broker_config *c, struct listener *l, struct err *err)
 {
-	char address[OS_ADDRESS_MAX];
-	bool has_colon = strchr(l->host, ':') != NULL;
-
 	if (*l->host == '\0' && !c->allow_network) {
 		if (broker_config_warn(c, err,
 		        "listeners: %s://:%d names no host, so this machine alone can connect "
@@ -180,8 +183,7 @@ network_add(struct broker_config *c, struct listener *l, struct err *err)
 		return err_set(err, ERR_CONFIG,
 		    "listeners: %s:%d is beyond this machine, and nobody would have to say who they "
 		    "are; allow.anonymous.network=true allows it", l->host, l->port);
-	snprintf(address, sizeof(address), has_colon ? "[%s]:%d" : "%s:%d", l->host, l->port);
-	return address_add(c, address, err);
+	return 0;
 }
 
 /* "unix:PATH", and the one in the data directory: the tools look there. */
@@ -193,7 +195,7 @@ socket_add(struct broker_config *c, const char *path, const char *name, struct e
 	if (snprintf(address, sizeof(address), "unix:%s%s%s", path, *name != '\0' ? "/" : "", name) >=
 	    (int)sizeof(address))
 		return err_set(err, ERR_CONFIG, "%s: too long a path for a socket", path);
-	return address_add(c, address, err);
+	return address_add(c, address, err) == NULL ? -1 : 0;
 }
 
 /* --- what clients are told ---------------------------------------------------------- */
@@ -238,45 +240,64 @@ advertised_check(const struct broker_config *c, const char *names, struct err *e
 	return 0;
 }
 
-/* One address is told: that of inter.broker.listener.name, else of the first. */
+/* What those who come by a listener are told: the entry of its name, else its own
+ * address. */
 static int
-advertised_set(struct broker_config *c, const struct listener *first, struct err *err)
+advertised_set(struct broker_config *c, const struct listener *l, struct broker_listener *out,
+    struct err *err)
 {
-	const char *chosen = list_value(c, "inter.broker.listener.name");
-	struct listener l;
-	int r = advertised_find(c, *chosen != '\0' ? chosen : first->name, &l, err);
+	struct listener told;
+	int r = advertised_find(c, l->name, &told, err);
 
 	if (r == -1)
 		return -1;
-	if (r == 1) {
-		if (host_is_any(first->host))
-			return err_set(err, ERR_CONFIG,
-			    "listeners: clients cannot be told to connect to %s:%d (set "
-			    "advertised.listeners)", first->host, first->port);
+	if (r == 1 && host_is_any(l->host))
+		return err_set(err, ERR_CONFIG,
+		    "listeners: clients cannot be told to connect to %s:%d (set advertised.listeners)",
+		    l->host, l->port);
+	if (r == 1)
 		return 0;
-	}
-	if (!host_is_local(l.host) && host_is_local(first->host) &&
+	if (!host_is_local(told.host) && host_is_local(l->host) &&
 	    broker_config_warn(c, err,
-	        "advertised.listeners: clients are told %s, but it is listened on %s alone", l.host,
-	        first->host) == -1)
+	        "advertised.listeners: clients are told %s, but it is listened on %s alone",
+	        told.host, l->host) == -1)
 		return -1;
-	c->advertised_port = l.port;
-	return (c->advertised_host = strdup(l.host)) == NULL ? err_nomem(err) : 0;
+	free(out->host);
+	out->port = told.port;
+	return (out->host = strdup(told.host)) == NULL ? err_nomem(err) : 0;
 }
 
 /* --- all of it ------------------------------------------------------------------------- */
 
+/* The names of those that are opened, a comma behind each. */
 struct names {
 	char list[NAME_MAX_LEN * BROKER_LISTENERS_MAX];
-	struct listener first;
-	size_t count;
 };
+
+static int
+network_add(struct broker_config *c, struct listener *l, struct names *names, struct err *err)
+{
+	struct broker_listener *added;
+	char address[OS_ADDRESS_MAX];
+	size_t len = strlen(names->list);
+
+	if (protocol_check(c, l, err) == -1 || network_check(c, l, err) == -1)
+		return -1;
+	snprintf(address, sizeof(address), strchr(l->host, ':') != NULL ? "[%s]:%d" : "%s:%d",
+	    l->host, l->port);
+	added = address_add(c, address, err);
+	if (added == NULL || advertised_set(c, l, added, err) == -1)
+		return -1;
+	if (len == 0 || strcasecmp(l->name, list_value(c, "inter.broker.listener.name")) == 0)
+		c->registered = (size_t)(added - c->listeners);
+	snprintf(names->list + len, sizeof(names->list) - len, "%s,", l->name);
+	return 0;
+}
 
 static int
 listener_add(struct broker_config *c, const char *word, struct names *names, struct err *err)
 {
 	struct listener l;
-	size_t len = strlen(names->list);
 
 	if (listener_parse(&l, word, "listeners", err) == -1)
 		return -1;
@@ -286,22 +307,28 @@ listener_add(struct broker_config *c, const char *word, struct names *names, str
 		return broker_config_warn(c, err,
 		    "listeners: %s is for controllers; a single node needs none, and it is not opened",
 		    l.name);
-	if (protocol_check(c, &l, err) == -1 || network_add(c, &l, err) == -1)
-		return -1;
-	if (names->count++ == 0)
-		names->first = l;
-	snprintf(names->list + len, sizeof(names->list) - len, "%s,", l.name);
-	return 0;
+	return network_add(c, &l, names, err);
+}
+
+static int
+registered_check(const struct broker_config *c, const char *names, struct err *err)
+{
+	const char *chosen = list_value(c, "inter.broker.listener.name");
+
+	if (*chosen == '\0' || in_list(names, chosen))
+		return 0;
+	return err_set(err, ERR_CONFIG, "inter.broker.listener.name=%s is not among listeners", chosen);
 }
 
 int
 broker_config_listeners(struct broker_config *c, struct err *err)
 {
 	const char *list = list_value(c, "listeners");
-	struct names names = {.count = 0};
+	struct names names = {""};
 	char word[OS_ADDRESS_MAX];
 
-	c->listeners = calloc(BROKER_LISTENERS_MAX, sizeof(*c->listeners));
+	/* One more than may be, so that there is always a next one. */
+	c->listeners = calloc(BROKER_LISTENERS_MAX + 1, sizeof(*c->listeners));
 	if (c->listeners == NULL)
 		return err_nomem(err);
 	while (list_next(&list, word, sizeof(word)))
@@ -310,5 +337,5 @@ broker_config_listeners(struct broker_config *c, struct err *err)
 	if (socket_add(c, c->dir, "mqd.sock", err) == -1 ||
 	    advertised_check(c, names.list, err) == -1)
 		return -1;
-	return names.count > 0 ? advertised_set(c, &names.first, err) : 0;
+	return registered_check(c, names.list, err);
 }

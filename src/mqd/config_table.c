@@ -19,7 +19,8 @@
 /* clang-format off */
 const struct broker_key broker_keys[] = {
 	{"advertised.listeners", CONFIG_LIST, NULL, 0, 0, NULL,
-	    "address that clients are told to connect to, such as PLAINTEXT://host:9092",
+	    "addresses that clients are told to connect to, each for the listener of its name: "
+	    "PLAINTEXT://host:9092",
 	    0, ELSEWHERE},
 	{"allow.anonymous.network", CONFIG_BOOL, "false", 0, 0, NULL,
 	    "listen beyond this machine, although nobody has to say who they are",
@@ -58,7 +59,7 @@ const struct broker_key broker_keys[] = {
 	    "shortest session time-out that a member may ask for",
 	    0, FIELD(group_min_session_ms)},
 	{"inter.broker.listener.name", CONFIG_STRING, NULL, 0, 0, NULL,
-	    "listener that other brokers use; its advertised address is told",
+	    "listener that other brokers use; the metadata log names its address",
 	    0, ELSEWHERE},
 	{"listener.security.protocol.map", CONFIG_STRING,
 	    "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", 0, 0, NULL,

@@ -75,10 +75,10 @@ test_defaults(void)
 	is_int(load(&c, ""), 0, "nothing need be said");
 	is_int(c.node_id, 1, "a new directory is node 1's");
 	is_str(c.dir, "/store", "the directory is the caller's");
-	ok(c.listener_count == 2 && strcmp(c.listeners[0], "127.0.0.1:9092") == 0 &&
-	        strcmp(c.listeners[1], "unix:/store/mqd.sock") == 0,
+	ok(c.listener_count == 2 && strcmp(c.listeners[0].address, "127.0.0.1:9092") == 0 &&
+	        strcmp(c.listeners[1].address, "unix:/store/mqd.sock") == 0,
 	    "it listens on loopback and on its socket");
-	ok(c.advertised_host == NULL && c.rack == NULL && c.metrics_listen == NULL, "and no more");
+	ok(c.listeners[0].host == NULL && c.rack == NULL && c.metrics_listen == NULL, "and no more");
 	ok(c.auto_create_topics && c.delete_topics && c.num_partitions == 1 &&
 	        c.request_bytes_max == 104857600 && c.idle_ms == 600000 &&
 	        c.fetch_bytes_max == 57671680 && c.fetch_sessions_max == 1000 &&
@@ -114,11 +114,11 @@ test_server_properties(void)
 	if (!is_int(load(&c, kafkas), 0, "Kafka's own server.properties is taken"))
 		printf("# %s\n", err.text);
 	is_str(c.dir, "/tmp/kraft-combined-logs", "log.dirs is the directory");
-	ok(c.listener_count == 2 && strcmp(c.listeners[0], "127.0.0.1:9092") == 0,
+	ok(c.listener_count == 2 && strcmp(c.listeners[0].address, "127.0.0.1:9092") == 0,
 	    "a listener without host is on loopback, the controllers' is not opened");
 	ok(warned(&c, "names no host") && warned(&c, "CONTROLLER"), "both are told");
-	ok(c.advertised_host != NULL && strcmp(c.advertised_host, "localhost") == 0 &&
-	        c.advertised_port == 9092, "clients are told what is advertised");
+	ok(c.listeners[0].host != NULL && strcmp(c.listeners[0].host, "localhost") == 0 &&
+	        c.listeners[0].port == 9092, "clients are told what is advertised");
 	is_int((int)c.ignored.count, 8, "what means nothing is collected");
 	ok(map_get(&c.ignored, "num.io.threads", 14) != NULL, "by its name");
 	is_str(map_get(&c.topic_defaults, "retention.ms", 12), "604800000",
@@ -146,18 +146,32 @@ test_listeners(void)
 
 	is_int(load(&c, "listeners = [::1]:9092, localhost:0 ,unix:/run/mqd.sock\nbroker.rack=r1"), 0,
 	    "several addresses, with spaces");
-	ok(c.listener_count == 4 && strcmp(c.listeners[0], "[::1]:9092") == 0 &&
-	        strcmp(c.listeners[1], "localhost:0") == 0 &&
-	        strcmp(c.listeners[2], "unix:/run/mqd.sock") == 0 &&
-	        strcmp(c.listeners[3], "unix:/store/mqd.sock") == 0, "each is there");
+	ok(c.listener_count == 4 && strcmp(c.listeners[0].address, "[::1]:9092") == 0 &&
+	        strcmp(c.listeners[1].address, "localhost:0") == 0 &&
+	        strcmp(c.listeners[2].address, "unix:/run/mqd.sock") == 0 &&
+	        strcmp(c.listeners[3].address, "unix:/store/mqd.sock") == 0, "each is there");
 	is_str(c.rack, "r1", "so is the rack");
 	broker_config_release(&c);
 
 	is_int(load(&c, "allow.anonymous.network=yes\nlisteners=PLAINTEXT://:9092\n"
 	                "advertised.listeners=PLAINTEXT://kafka.example.org:9092"), 0,
 	    "it listens to the world if told so");
-	is_str(c.listeners[0], ":9092", "on every address where no host is named");
+	is_str(c.listeners[0].address, ":9092", "on every address where no host is named");
 	broker_config_release(&c);
+
+	is_int(load(&c, "listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT,BACK:PLAINTEXT\n"
+	                "allow.anonymous.network=yes\ninter.broker.listener.name=OUT\n"
+	                "listeners=IN://localhost:9092,OUT://0.0.0.0:9093,BACK://127.0.0.1:9094\n"
+	                "advertised.listeners=OUT://kafka.example.org:443,IN://inside:19092"), 0,
+	    "listeners with names");
+	ok(strcmp(c.listeners[0].host, "inside") == 0 && c.listeners[0].port == 19092 &&
+	        strcmp(c.listeners[1].host, "kafka.example.org") == 0 && c.listeners[1].port == 443,
+	    "each is told under the address of its name");
+	ok(c.listeners[2].host == NULL && c.listeners[3].host == NULL,
+	    "and where there is none under its own");
+	is_int((int)c.registered, 1, "the cluster is told that of inter.broker.listener.name");
+	broker_config_release(&c);
+	refused(ERR_CONFIG, "inter.broker.listener.name=OTHER", "not among listeners");
 	ok(broker_address_is_local("unix:/x") && broker_address_is_local("127.0.0.2:1") &&
 	        !broker_address_is_local("0.0.0.0:1") && !broker_address_is_local("nonsense"),
 	    "loopback and sockets are this machine's");

@@ -1,6 +1,7 @@
 /* All connections: listeners, the memory that they share, the end. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,26 +142,23 @@ split_address(const char *address, char host[OS_ADDRESS_MAX], int32_t *port)
 }
 
 static int
-listen_on(struct net *n, struct net_listener *l, const char *address, struct err *err)
+listen_on(struct net *n, struct net_listener *l, const struct broker_listener *what, struct err *err)
 {
-	const struct broker_config *config = n->config;
-
 	l->net = n;
 	l->listener = (struct os_listener){.accepted = on_accepted, .ctx = l};
-	if (os_listen(n->broker->os, &l->listener, address) == -1) {
+	if (os_listen(n->broker->os, &l->listener, what->address) == -1) {
 		int why = errno;
 
 		l->net = NULL;
-		err_sys(err, why, "cannot listen on %s", address);
+		err_sys(err, why, "cannot listen on %s", what->address);
 		if (why == EADDRINUSE)
 			err->code = ERR_BUSY;
 		return -1;
 	}
 	split_address(l->listener.address, l->host, &l->port);
-	if (config->advertised_host != NULL && strncmp(address, "unix:", 5) != 0) {
-		memcpy(l->host, config->advertised_host,
-		    strnlen(config->advertised_host, OS_ADDRESS_MAX - 1) + 1);
-		l->port = config->advertised_port > 0 ? config->advertised_port : l->port;
+	if (what->host != NULL) {
+		snprintf(l->host, sizeof(l->host), "%s", what->host);
+		l->port = what->port > 0 ? what->port : l->port;
 	}
 	os_note(n->broker->os, OS_INFO, "listening on %s", l->listener.address);
 	return 0;
@@ -213,7 +211,7 @@ net_new(struct broker *b, struct err *err)
 	}
 	for (size_t i = 0; i < config->listener_count; i++) {
 		n->listener_count = i + 1;
-		if (listen_on(n, &n->listeners[i], config->listeners[i], err) == -1) {
+		if (listen_on(n, &n->listeners[i], &config->listeners[i], err) == -1) {
 			net_free(n);
 			return NULL;
 		}
