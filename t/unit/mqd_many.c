@@ -41,6 +41,38 @@ test_log_dirs(struct client *c)
 	    "DescribeLogDirs of all");
 }
 
+/* In any order, more than once, and some that are not there. */
+static void
+test_log_dirs_some(struct client *c)
+{
+	static int32_t numbers[2 * MANY];
+	struct describe_log_dirs_request_topic topics[] = {
+	    {.topic = wire_str_of("u")}, {.topic = wire_str_of("t")}, {.topic = wire_str_of("t")}};
+	struct describe_log_dirs_request in;
+	const struct describe_log_dirs_response *out;
+	const struct describe_log_dirs_response_topic *t;
+	bool good = true;
+
+	wire_init(&wire_describe_log_dirs_request, &in);
+	for (int i = 0; i < 2 * MANY; i++)
+		numbers[i] = 2 * (MANY - i);
+	topics[0].partitions = (struct wire_int32s){numbers, 2 * MANY};
+	topics[1].partitions = (struct wire_int32s){numbers, 2 * MANY};
+	topics[2].partitions = (struct wire_int32s){numbers + MANY / 2 + 1, 2};
+	in.topics.items = topics;
+	in.topics.count = 3;
+	out = client_ask(c, 35, 4, &in);
+	if (out == NULL || out->results.count != 1 || out->results.items[0].topics.count != 1) {
+		ok(false, "DescribeLogDirs of some");
+		return;
+	}
+	t = &out->results.items[0].topics.items[0];
+	for (int32_t i = 0; i < t->partitions.count; i++)
+		good = good && t->partitions.items[i].partition_index == 2 * i;
+	ok(good && t->partitions.count == MANY / 2, "DescribeLogDirs of some: each once (%d)",
+	    t->partitions.count);
+}
+
 static void
 test_list_offsets(struct client *c)
 {
@@ -166,8 +198,8 @@ main(void)
 
 	world_begin(&w, 5, NULL);
 	make_topic(&w, "t", MANY);
-	void (*tests[])(struct client *) = {test_session, test_log_dirs, test_list_offsets,
-	    test_delete_records, test_epochs, test_producers};
+	void (*tests[])(struct client *) = {test_session, test_log_dirs, test_log_dirs_some,
+	    test_list_offsets, test_delete_records, test_epochs, test_producers};
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		c = client_new(w.os, BROKER_ADDRESS);
 		tests[i](c);

@@ -1,4 +1,5 @@
 /* DescribeLogDirs: the data directory and the size of what lies there (KIP-113, 827). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "mqd/api/api.h"
@@ -20,28 +21,65 @@ struct part {
 	struct plog_job load;
 };
 
+struct asked {
+	struct wire_str topic;
+	int32_t number;
+};
+
 struct describe {
 	struct gather gather;
 	struct exchange *x;
-	const struct describe_log_dirs_request *in;
+	bool all; /* are asked about */
+	struct asked *asked; /* else these, in order */
+	size_t asked_count;
 	struct part *parts;
 	size_t count, cap;
 };
 
-static bool
-is_asked(const struct describe_log_dirs_request *in, const struct partition *p)
+static int
+compare_asked(const void *a, const void *b)
 {
+	const struct asked *x = a, *y = b;
+
+	if (x->topic.len != y->topic.len)
+		return x->topic.len < y->topic.len ? -1 : 1;
+	int by_name = memcmp(x->topic.data, y->topic.data, (size_t)x->topic.len);
+	if (by_name != 0)
+		return by_name;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Whoever asks about many shall not have each partition held against each. */
+static int
+sort_asked(struct describe *d, const struct describe_log_dirs_request *in)
+{
+	size_t count = 0;
+
+	d->all = in->topics.count == -1;
+	for (int32_t i = 0; i < in->topics.count; i++)
+		count += (size_t)in->topics.items[i].partitions.count;
+	d->asked = exchange_array(d->x, count, sizeof(*d->asked));
+	if (d->asked == NULL)
+		return -1;
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		const struct describe_log_dirs_request_topic *t = &in->topics.items[i];
 
-		if (strlen(p->topic) != (size_t)t->topic.len ||
-		    memcmp(p->topic, t->topic.data, (size_t)t->topic.len) != 0)
-			continue;
 		for (int32_t j = 0; j < t->partitions.count; j++)
-			if (t->partitions.items[j] == p->number)
-				return true;
+			d->asked[d->asked_count++] =
+			    (struct asked){t->topic, t->partitions.items[j]};
 	}
-	return in->topics.count == -1;
+	if (count > 1)
+		qsort(d->asked, count, sizeof(*d->asked), compare_asked);
+	return 0;
+}
+
+static bool
+is_asked(const struct describe *d, const struct partition *p)
+{
+	struct asked one = {wire_str_of(p->topic), p->number};
+
+	return d->all || (d->asked_count > 0 && bsearch(&one, d->asked, d->asked_count,
+		sizeof(*d->asked), compare_asked) != NULL);
 }
 
 static int
@@ -49,7 +87,7 @@ count_part(void *ctx, struct partition *p)
 {
 	struct describe *d = ctx;
 
-	d->cap += is_asked(d->in, p);
+	d->cap += is_asked(d, p);
 	return 0;
 }
 
@@ -58,7 +96,7 @@ add_part(void *ctx, struct partition *p)
 {
 	struct describe *d = ctx;
 
-	if (is_asked(d->in, p))
+	if (is_asked(d, p))
 		d->parts[d->count++].partition = p;
 	return 0;
 }
@@ -149,7 +187,8 @@ api_describe_log_dirs(struct exchange *x)
 	if (out == NULL || d == NULL || put_dir(x, out) == -1)
 		goto nomem;
 	d->x = x;
-	d->in = x->body;
+	if (sort_asked(d, x->body) == -1)
+		goto nomem;
 	partitions_each(x->broker->partitions, count_part, d);
 	/* The request may be small: it can ask for all. */
 	view_make_room(x, d->cap * (sizeof(*d->parts) + DIR_PART_BYTES));
