@@ -130,6 +130,10 @@ struct os_stream {
 	/* Where the next bytes shall go, and how many at most; 0: reading pauses
 	 * until os_stream_read. It may be asked again though nothing came. */
 	size_t (*room)(struct os_stream *s, void **to);
+	/* Reading pauses, and the peer has ended its side: nothing will come but what
+	 * it sent before, which is there to be read, and then `closed`. Told once in a
+	 * pause; perhaps not, where descriptors run out. May be NULL. */
+	void (*hung_up)(struct os_stream *s);
 	/* So many came, at the place that room gave. */
 	void (*bytes)(struct os_stream *s, size_t len);
 	/* The last callback; the memory is the caller's again. 0: the peer's
@@ -468,8 +472,8 @@ os_stream_send(struct os *os, struct os_stream *s, struct os_send *o)
 	os->ops->stream_send(os, s, o);
 }
 
-/* Reads on after `room` said 0. A stream that is paused learns of its peer's end
- * only when it reads on or sends. */
+/* Reads on after `room` said 0. A stream that is paused closes by its peer's end
+ * only when it reads on or sends; `hung_up` tells of it before. */
 static inline void
 os_stream_read(struct os *os, struct os_stream *s)
 {

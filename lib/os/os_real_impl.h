@@ -51,6 +51,8 @@ struct os_real {
 	int spare_fd; /* given up for a moment to turn one away; -1: none */
 	struct os_send *canceled, **canceled_tail; /* their streams are gone */
 	struct os_resolver *resolver;		   /* NULL until the first name */
+	int hung_fd; /* epoll's, of peers' ends: libev does not tell them; -1 until the first */
+	ev_io hung_io;
 
 	/* Work. The last worker is the one that syncs. */
 	struct os_worker workers[OS_REAL_WORKERS + 1];

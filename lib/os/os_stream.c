@@ -34,6 +34,7 @@ os_stream_init(struct os_real *r)
 	TAILQ_INIT(&r->due);
 	TAILQ_INIT(&r->doors);
 	r->spare_fd = -1;
+	r->hung_fd = -1;
 	r->canceled_tail = &r->canceled;
 }
 
@@ -161,6 +162,7 @@ read_once(struct os_conn *c, size_t *left)
 		return false;
 	if (want == 0) {
 		c->is_paused = true;
+		conn_await_end(c);
 		return false;
 	}
 	if (want > *left)
@@ -236,6 +238,7 @@ conn_close_fd(struct os_conn *c)
 	if (c->fd == -1)
 		return;
 	conn_watch(c, 0);
+	conn_forget_end(c);
 	close(c->fd);
 	c->fd = -1;
 	doors_resume(c->real);
@@ -429,6 +432,14 @@ finish(struct os_conn *c)
 }
 
 static void
+tell_end(struct os_conn *c)
+{
+	c->is_told = true;
+	c->real->ran++;
+	c->stream->hung_up(c->stream);
+}
+
+static void
 conn_settle(struct os_conn *c)
 {
 	if (c->state == CONN_LINGERING) {
@@ -439,6 +450,8 @@ conn_settle(struct os_conn *c)
 		connect_begin(c);
 	if (c->state == CONN_OPEN || c->state == CONN_DRAINING)
 		send_some(c);
+	if (c->state == CONN_OPEN && c->is_paused && c->is_hung_up && !c->is_told)
+		tell_end(c);
 	if (c->state == CONN_DRAINING && c->sends == NULL)
 		c->state = CONN_CLOSING;
 	if (c->state == CONN_CLOSING)
@@ -551,6 +564,7 @@ os_stream_release(struct os_real *r)
 
 	while ((c = TAILQ_FIRST(&r->conns)) != NULL)
 		conn_free(c);
+	hung_release(r);
 	doors_release(r);
 	lookups_release(r);
 }

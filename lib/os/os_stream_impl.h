@@ -2,6 +2,7 @@
  * What the files of os_real's streams share; private to them.
  *
  *   os_stream.c   a connection: reading, sending, closing
+ *   os_hung.c     seeing a peer's end while nothing is read
  *   os_connect.c  making one: names to addresses, one after the other
  *   os_listen.c   being given one
  *
@@ -34,6 +35,9 @@ struct os_conn {
 	enum conn_state state;
 	bool drain;	/* a CONN_DRAINING to be, once open; or one that was */
 	bool is_paused; /* room said 0 */
+	bool is_awaited; /* its peer's end is, by hung_fd */
+	bool is_hung_up; /* the peer's end has come */
+	bool is_told;    /* of it, in this pause */
 	int why;	/* of `closed` */
 	int fd;
 	ev_io io;
@@ -58,6 +62,12 @@ void conn_join(struct os_conn *c, struct os_stream *s, const char *peer);
 void conn_open(struct os_conn *c);
 void conn_fail(struct os_conn *c, int why);
 void conn_due(struct os_conn *c);
+
+/* os_hung.c */
+/* Reading pauses: from now on the peer's end is looked for. */
+void conn_await_end(struct os_conn *c);
+void conn_forget_end(struct os_conn *c);
+void hung_release(struct os_real *r);
 
 /* os_connect.c */
 void connect_begin(struct os_conn *c);

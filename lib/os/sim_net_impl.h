@@ -123,6 +123,7 @@ struct sim_end {
 	struct os_stream *stream;
 	TAILQ_ENTRY(sim_end) in_os, in_ready, in_dirty, in_door;
 	bool is_ready, is_dirty, is_paused, drain;
+	bool is_told; /* of the peer's end, in this pause */
 	bool is_asked, is_up; /* of who connects: the question and the answer */
 	int why;
 	struct os_send *sends, **sends_tail; /* the first has not wholly gone */

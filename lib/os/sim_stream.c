@@ -30,6 +30,14 @@ sim_has_descriptor(const struct sim_os *s)
 
 /* --- readiness ------------------------------------------------------------ */
 
+/* The peer's end is to be told while reading pauses. */
+static bool
+is_hung_up(const struct sim_end *e)
+{
+	return e->is_paused && !e->is_told && (e->in_fin || e->in_error != 0) &&
+	       e->stream->hung_up != NULL;
+}
+
 static bool
 has_news(const struct sim_end *e)
 {
@@ -43,7 +51,7 @@ has_news(const struct sim_end *e)
 		return e->is_up || e->in_error != 0;
 	case END_OPEN:
 		return e->sent != NULL || (e->in_error != 0 && e->sends != NULL) ||
-		       (is_readable && !e->is_paused);
+		       (is_readable && !e->is_paused) || is_hung_up(e);
 	case END_DRAINING:
 		return e->sent != NULL || e->in_error != 0;
 	case END_BACKLOG:
@@ -334,6 +342,7 @@ read_run(struct sim_end *e)
 		return 1;
 	if (want == 0) {
 		e->is_paused = true;
+		e->is_told = false;
 		end_update(e);
 		return 1;
 	}
@@ -398,6 +407,12 @@ end_run(struct sim_end *e)
 	if (e->in_error != 0 && (e->sends != NULL || e->state == END_DRAINING)) {
 		end_fail(e, e->in_error);
 		return 0;
+	}
+	if (is_hung_up(e)) {
+		e->is_told = true;
+		end_update(e);
+		e->stream->hung_up(e->stream);
+		return 1;
 	}
 	return read_run(e);
 }

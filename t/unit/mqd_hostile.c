@@ -1,4 +1,5 @@
 /* Peers that mean harm, or are broken: faults 34 to 39 of the reliability page. */
+#include "mqd/replica/partition.h"
 #include "mqd_broker_test.h"
 
 static struct world w;
@@ -146,6 +147,52 @@ test_deaf_consumer(void)
 	is_int(net_stats(w.broker->net).connections, 1, "35: it is given up");
 	client_free(c);
 	client_free(producer);
+	end();
+}
+
+/* A consumer hangs up while its fetch waits for ten minutes, `behind` more behind it, and
+ * at last a record that wants no answer. */
+static void
+hang_up(int behind)
+{
+	struct client *c = client_new(w.os, BROKER_ADDRESS);
+	struct batch_builder bb;
+	struct produce_ask pa;
+	struct fetch_ask a;
+	int code, freed_ms = 0;
+	int64_t before = end_of_log();
+	const struct partition *p =
+	    partitions_find(w.broker->partitions, "t", 1, NULL, 0, &code);
+
+	ask_fetch(&a, "t", 0, before, 600000);
+	a.in.min_bytes = 1 << 20;
+	batch_builder_init(&bb, CODEC_NONE, 0);
+	client_send(c, 1, 12, &a.in);
+	for (int i = 0; i < behind; i++)
+		client_send(c, 1, 12, &a.in);
+	client_send(c, 0, 9, ask_produce(&pa, "t", 0, 0, make_batch(&bb, 1, "last words")));
+	turn_for(1000);
+	ok(p->waiters != NULL && net_stats(w.broker->net).under_way == 1,
+	    "35: a fetch waits, %d requests behind it", behind + 1);
+	os_stream_close(w.os, &c->stream, true);
+	while (net_stats(w.broker->net).connections > 0 && freed_ms++ < 1000)
+		turn_for(1);
+	ok(p->waiters == NULL && freed_ms < 1000,
+	    "35: when its client hangs up it ends at once (%d ms)", freed_ms);
+	is_int(net_stats(w.broker->net).queued_bytes, 0, "35: nothing is kept of it");
+	is_int(end_of_log(), before + 1, "35: what came before the end is done all the same");
+	client_free(c);
+	batch_builder_release(&bb);
+}
+
+static void
+test_hang_up(void)
+{
+	begin(NULL);
+	latency_ms(); /* the topic's first record */
+	hang_up(0);
+	hang_up(1);
+	hang_up(40);
 	end();
 }
 
@@ -359,6 +406,7 @@ main(void)
 	test_slow_loris();
 	test_idle_crowd();
 	test_deaf_consumer();
+	test_hang_up();
 	test_lengths();
 	test_garbled();
 	test_bad_batches();

@@ -97,7 +97,9 @@ test_one_process(void)
 	test_files("127.0.0.1:0");
 	test_files("unix:d/sock");
 	test_drain("127.0.0.1:0");
+	test_hung_up("127.0.0.1:0");
 	test_drain("unix:d/sock");
+	test_hung_up("unix:d/sock");
 	test_callbacks("127.0.0.1:0");
 	test_stop_in_callback("127.0.0.1:0");
 	test_stop_in_callback("unix:d/sock");

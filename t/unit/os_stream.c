@@ -330,7 +330,9 @@ main(void)
 	test_sigpipe("127.0.0.1:0");
 	test_sigpipe(address);
 	test_drain("127.0.0.1:0");
+	test_hung_up("127.0.0.1:0");
 	test_drain(address);
+	test_hung_up(address);
 	test_callbacks("127.0.0.1:0");
 	test_callbacks(address);
 	test_stop_in_callback("127.0.0.1:0");

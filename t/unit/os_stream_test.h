@@ -23,7 +23,7 @@ struct end {
 	uint8_t *data;
 	size_t cap, len, room_max, bytes_calls;
 	bool paused;
-	int opened, closed, why;
+	int opened, hung_up, closed, why;
 };
 
 static void
@@ -32,6 +32,14 @@ on_opened(struct os_stream *s)
 	struct end *e = s->ctx;
 
 	e->opened++;
+}
+
+static void
+on_hung_up(struct os_stream *s)
+{
+	struct end *e = s->ctx;
+
+	e->hung_up++;
 }
 
 static size_t
@@ -343,6 +351,46 @@ test_drain(const char *address)
 	ok(a.why == 0 && send_why == ECANCELED, "until a hard close");
 	pair_close();
 	free(data);
+}
+
+/* `b` is paused when bytes are there, and the end of `a` comes behind them. */
+static void
+test_hung_up(const char *address)
+{
+	struct os_send o = piece("later", 5);
+
+	pair_open(address, 64);
+	b.s.hung_up = on_hung_up;
+	b.paused = true;
+	os_stream_send(os, &a.s, &o);
+	turn_until(sends_done);
+	for (int i = 0; i < 5; i++)
+		os_turn(os, 1);
+	is_int(b.hung_up, 0, "%s: a pause is no end", address);
+	os_stream_close(os, &a.s, true);
+	turn_until(b.hung_up);
+	for (int i = 0; i < 5; i++)
+		os_turn(os, 1);
+	ok(b.hung_up == 1 && b.closed == 0, "who is paused is told once that its peer is gone (%d)",
+	    b.hung_up);
+	os_stream_read(os, &b.s);
+	turn_until(b.hung_up == 2);
+	is_int(b.hung_up, 2, "and again in another pause");
+	b.paused = false;
+	os_stream_read(os, &b.s);
+	turn_until(b.closed);
+	ok(b.len == 5 && memcmp(b.data, "later", 5) == 0, "what came before is still there");
+	ok(b.closed == 1 && b.why == 0 && b.hung_up == 2, "then it is closed");
+	pair_close();
+
+	pair_open(address, 64);
+	b.s.hung_up = on_hung_up;
+	os_stream_send(os, &a.s, &o);
+	turn_until(b.len == 5);
+	os_stream_close(os, &a.s, false);
+	turn_until(b.closed);
+	is_int(b.hung_up, 0, "who reads is not told: it is closed");
+	pair_close();
 }
 
 static void

@@ -159,7 +159,7 @@ flush(struct conn *c)
 		c->others -= !o->produce;
 		if (o->close)
 			conn_end(c, true, NULL);
-		if (o->close || o->none)
+		if (o->close || o->none || c->hung_up)
 			out_drop(o);
 		else
 			out_send(c, o);
@@ -235,6 +235,23 @@ start(struct conn *c)
 	return -1;
 }
 
+/* Those under way go on, and are answered for nobody. */
+static void
+abandon_outs(struct conn *c)
+{
+	struct out *o = STAILQ_FIRST(&c->outs);
+
+	while (o != NULL) {
+		if (o->x == NULL || o->x->conn == NULL) {
+			o = STAILQ_NEXT(o, link);
+			continue;
+		}
+		/* It may be answered at once, and others with it. */
+		dispatch_forget(o->x);
+		o = STAILQ_FIRST(&c->outs);
+	}
+}
+
 /* Takes frames out of c->feed and starts them, as far as may be. */
 static void
 run(struct conn *c)
@@ -251,6 +268,8 @@ run(struct conn *c)
 			watch(c, true); /* what follows is another frame, and has its own time */
 			if (start(c) == -1)
 				conn_end(c, false, "out of memory");
+			else if (c->hung_up)
+				abandon_outs(c);
 			continue;
 		}
 		if (c->feed.len == 0)
@@ -345,6 +364,15 @@ on_bytes(struct os_stream *s, size_t len)
 	conn_run(c);
 }
 
+static void
+on_hung_up(struct os_stream *s)
+{
+	struct conn *c = conn_of(s);
+
+	c->hung_up = true;
+	abandon_outs(c);
+}
+
 /* Those under way go on without it. */
 static void
 leave_outs(struct conn *c)
@@ -356,7 +384,7 @@ leave_outs(struct conn *c)
 		o->conn = NULL;
 		if (o->ready)
 			out_drop(o);
-		else
+		else if (o->x->conn != NULL)
 			dispatch_forget(o->x);
 	}
 }
@@ -421,6 +449,7 @@ conn_abort(struct conn *c)
 		return;
 	}
 	c->stream.room = no_room;
+	c->stream.hung_up = NULL;
 	c->stream.closed = closed_alone;
 	os_stream_close(os, &c->stream, false);
 }
@@ -445,7 +474,8 @@ conn_accept(struct net *n, const struct net_listener *l)
 
 	if (c == NULL)
 		return NULL;
-	c->stream = (struct os_stream){.room = on_room, .bytes = on_bytes, .closed = on_closed};
+	c->stream = (struct os_stream){
+	    .room = on_room, .bytes = on_bytes, .hung_up = on_hung_up, .closed = on_closed};
 	c->net = n;
 	c->listener = l;
 	c->watch = (struct os_timer){.fire = watch_fired, .ctx = c};

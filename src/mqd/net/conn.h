@@ -5,6 +5,9 @@
  * all that are under way are Produce: so a client sees what Kafka shows it, which does
  * one at a time, and producers fill the pipe.
  *
+ * Who hangs up is answered nothing more, and what it waited for is abandoned at once;
+ * requests that came before the end are still done: some want no answer.
+ *
  * Bounds (struct broker_config, and the limits below)
  *  - connections: connections_max; one more is turned away.
  *  - a frame: request_bytes_max, refused by its length. Its memory grows with the

@@ -31,6 +31,7 @@ struct conn {
 	bool running;  /* conn_run is */
 	bool waiting;  /* a frame is there that may not start yet: nothing is read */
 	bool blocked;  /* there is no memory to read on */
+	bool hung_up;  /* the client's end has come behind what waits */
 	bool closing;
 	TAILQ_ENTRY(conn) blocked_link;
 

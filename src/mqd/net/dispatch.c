@@ -203,7 +203,7 @@ dispatch_reply_slices(
 		trace(x, '<', x->request.api->response, response);
 	if (x->conn == NULL) {
 		let_go(slices, count);
-		x->out->close = true;
+		x->out->none = true;
 	} else if (encode(x, response, slices, count, &err) == -1) {
 		os_note(x->broker->os, OS_ERROR, "%s v%d to %s: %s: the connection is closed",
 		    x->request.api->name, x->request.version, conn_peer(x->conn), err.text);

@@ -26,12 +26,12 @@ struct conn;
 
 struct exchange {
 	struct broker *broker;
-	struct conn *conn; /* NULL: the connection is gone, the answer will go nowhere */
+	struct conn *conn; /* NULL: the client is gone, the answer will go nowhere */
 	struct request request;
 	const void *body; /* struct of request.api->request; may be written into */
 	struct arena arena; /* the request's; limited */
 	void *state;        /* the handler's own, in the arena; NULL at first */
-	/* Set by a handler that waits: the connection has ended, so answer soon (with
+	/* Set by a handler that waits: the client is gone, so answer soon (with
 	 * anything), to free what is held. Called from os_turn, at most once. */
 	void (*abandoned)(struct exchange *x);
 	int64_t came_ns; /* os_mono_ns */
@@ -98,7 +98,7 @@ struct out;
  * answer comes in `o`, perhaps before this returns. */
 int dispatch_frame(struct broker *b, struct conn *c, struct out *o, struct buf *frame);
 
-/* Its connection is gone. May answer from within. */
+/* Its client is gone. May answer from within. */
 void dispatch_forget(struct exchange *x);
 
 /* Frees one that will never be answered: the broker goes. */
