@@ -96,6 +96,8 @@ test_create(struct client *c)
 	const struct create_topics_request_topic mixed[] = {
 	    topic("c", 1), topic("x", 1), topic("a", 1), topic("x", 1), topic("__cluster_metadata", 1)};
 	const struct create_topics_request_topic many = topic("many", 10001);
+	const struct create_topics_request_topic less[] = {topic("less", -2000000000),
+	    topic("many", 2000000000)};
 	const struct create_topics_response *r = create(c, two, 2, false);
 
 	ok(r != NULL && r->topics.count == 2 && r->topics.items[0].error_code == 0 &&
@@ -120,6 +122,10 @@ test_create(struct client *c)
 	r = create(c, &many, 1, false);
 	is_int(r->topics.items[0].error_code, ERR_POLICY_VIOLATION, "ten thousand partitions are too "
 	    "many at once");
+	r = create(c, less, 2, false);
+	ok(is_text(r->topics.items[1].error_message,
+	       "Excessively large number of partitions per request."), "also beside "
+	    "a topic that wants fewer than none");
 }
 
 static const struct create_topics_response_topic *

@@ -98,12 +98,13 @@ prepare(struct cluster_change *ch, const struct image *im, struct cluster_record
 {
 	struct growth *g = ch->ctx;
 
-	for (int32_t i = 0; i < g->request->topics.count; i++)
+	for (int32_t i = 0; i < g->request->topics.count; i++) {
 		if (!g->twice[i] && grow(g, im, &g->request->topics.items[i], r, err) == -1)
 			return -1;
-	if (cluster_record_count(r) > RECORDS_MAX)
-		return err_set(err, ERR_POLICY_VIOLATION,
-		    "Unable to perform excessively large batch operation.");
+		if (cluster_record_count(r) > RECORDS_MAX)
+			return err_set(err, ERR_POLICY_VIOLATION,
+			    "Unable to perform excessively large batch operation.");
+	}
 	if (g->request->validate_only)
 		cluster_drop(r);
 	return 0;

@@ -231,6 +231,7 @@ create(struct creation *c, const struct image *im, const struct create_topics_re
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
+/* A topic that wants fewer than none does not make room for another. */
 static int64_t
 partitions_wanted(const struct creation *c)
 {
@@ -245,7 +246,7 @@ partitions_wanted(const struct creation *c)
 			sum += t->assignments.count;
 		else if (t->num_partitions == -1)
 			sum += c->x->broker->config->num_partitions;
-		else
+		else if (t->num_partitions > 0)
 			sum += t->num_partitions;
 	}
 	return sum;
