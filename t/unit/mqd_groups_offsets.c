@@ -291,6 +291,7 @@ test_expiry(void)
 	bench_up();
 	commit((struct commit){.group = "simple", .offset = 1});
 	commit((struct commit){.group = "early", .offset = 1, .retention_ms = 1000, .version = 2});
+	commit((struct commit){.group = "ever", .offset = 1, .retention_ms = INT64_MAX, .version = 2});
 	commit((struct commit){.group = "mixed", .offset = 1, .retention_ms = 1000, .version = 2});
 	commit((struct commit){.group = "mixed", .offset = 2, .partition = 1});
 	m = member_of("g", "t");
@@ -309,6 +310,7 @@ test_expiry(void)
 	sim_advance_ms(bench.disk, 7 * 86400000LL - 1300000);
 	settle();
 	is_int(offset_of("simple", "t", 0), 1, "a simple group's offsets stay for the retention");
+	is_int(offset_of("ever", "t", 0), 1, "one that is to stay for ever does");
 	sim_advance_ms(bench.disk, 700000);
 	settle();
 	pass_ms(700000);

@@ -91,8 +91,9 @@ begin_commit(struct shard *s, struct cgroup *g, struct groups_call *c,
 		return -1;
 	w->own = items;
 	w->own_count = count;
-	if (r->retention_time_ms != -1)
-		w->expire_ms = w->commit_ms + r->retention_time_ms;
+	if (r->retention_time_ms != -1 &&
+	    __builtin_add_overflow(w->commit_ms, r->retention_time_ms, &w->expire_ms))
+		w->expire_ms = INT64_MAX; /* for ever */
 	for (size_t i = 0; i < count; i++) {
 		items[i].code = 0;
 		if (java_length(items[i].metadata) > s->groups->o.config->offset_metadata_max)
