@@ -333,6 +333,78 @@ test_sync_expiration(void)
 	bench_down();
 }
 
+/* Joins the group "p" with so many protocols. */
+static struct call *
+join_many(size_t count)
+{
+	struct call *k = call_new(3);
+	struct join_group_request *r = arena_alloc(&k->arena, sizeof(*r));
+
+	wire_init(&wire_join_group_request, r);
+	r->group_id = wire_str_of("p");
+	r->member_id = wire_str_of("");
+	r->group_instance_id = wire_str_null();
+	r->protocol_type = wire_str_of("consumer");
+	r->session_timeout_ms = r->rebalance_timeout_ms = 10000;
+	r->protocols.items = arena_array(&k->arena, count, sizeof(*r->protocols.items));
+	r->protocols.count = (int32_t)count;
+	for (size_t i = 0; i < count; i++) {
+		char *name = arena_array(&k->arena, 16, 1);
+
+		snprintf(name, 16, "%zu", i);
+		r->protocols.items[i].name = wire_str_of(name);
+	}
+	k->c.done = join_told;
+	groups_join(bench.gs, &k->c, r);
+	return k;
+}
+
+/* The member that has not asked for its assignment has gone, and another has its name. */
+static void
+test_sync_expiration_static(void)
+{
+	struct call *a, *b, *k;
+
+	bench_up();
+	a = join_begin((struct who){.instance = "i1", .rebalance_ms = 8000, .session_ms = 60000});
+	b = join_begin((struct who){.instance = "i2", .rebalance_ms = 8000, .session_ms = 60000});
+	pass_ms(6100);
+	k = sync_begin("g", a->member, 1, (const char *const[]){a->member, "x", NULL}, 5);
+	settle();
+	is_str(state_of("g"), "Stable", "one of two static members has its assignment");
+	call_free(b);
+	call_free(k);
+	bench.hold = true;
+	b = join_begin((struct who){.instance = "i2", .rebalance_ms = 8000, .session_ms = 60000});
+	pass_ms(8100);
+	ok(b->told == 0, "the other comes back while the disk is slow");
+	release();
+	ok(b->told == 1 && b->code == 0 && b->generation == 1, "and is told, however late");
+	is_str(state_of("g"), "Stable", "nobody is disturbed");
+	is_int(heartbeat("g", b->member, "i2", 1), 0, "it is a member");
+	call_free(a);
+	call_free(b);
+	bench_down();
+}
+
+/* Each is a few bytes on the wire, but not in memory, and they are held against each other. */
+static void
+test_protocols(void)
+{
+	size_t count = 1001;
+	struct call *k;
+
+	bench_up();
+	k = join_many(count - 1);
+	pass_ms(3100);
+	ok(k->told == 1 && k->code == 0, "a thousand protocols are taken");
+	call_free(k);
+	k = join_many(count);
+	ok(k->told == 1 && k->code == ERR_UNKNOWN_SERVER_ERROR, "more are not");
+	call_free(k);
+	bench_down();
+}
+
 static void
 test_pending(void)
 {
@@ -653,6 +725,8 @@ main(void)
 	test_heartbeat();
 	test_rejoin();
 	test_sync_expiration();
+	test_sync_expiration_static();
+	test_protocols();
 	test_pending();
 	test_leave();
 	test_static();

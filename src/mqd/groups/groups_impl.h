@@ -16,7 +16,8 @@
  * the group is forgotten, as if its session had ended. */
 #define GROUPS_PENDING_MAX 10000
 
-/* Of one member, all its protocols together. */
+/* Of one member: protocols (clients have a few), and bytes of all of them together. */
+#define GROUPS_PROTOCOLS_MAX 1000
 #define GROUPS_SUBSCRIPTION_MAX (8 << 20)
 
 /* Of tombstones in one batch; the next begins then. */
@@ -138,7 +139,7 @@ void cmember_free(struct os *os, struct cmember *m);
 /* The group takes it over; -1 no memory. */
 int cgroup_add(struct cgroup *g, struct cmember *m, struct wire_str protocol_type);
 
-/* Takes it out and frees it. */
+/* Takes it out and frees it; calls that wait for it must have been told. */
 void cgroup_remove(struct os *os, struct cgroup *g, struct cmember *m);
 
 /* New protocols for a member, which takes them over and gives those it had; NULL: no

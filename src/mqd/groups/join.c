@@ -169,9 +169,10 @@ update_and_rebalance(struct joining *j, struct cmember *m)
 {
 	struct cprotocols *old = update(j, m);
 
+	if (old == NULL)
+		return;
 	free(old);
-	if (old != NULL)
-		cgroup_rebalance_or_complete(j->group);
+	cgroup_rebalance_or_complete(j->group);
 }
 
 /* --- static members --------------------------------------------------------------- */
@@ -295,6 +296,8 @@ replace_static(struct joining *j, struct cmember *m, struct wire_str new_id)
 	}
 	cmember_join_error(m, f->id, ERR_FENCED_INSTANCE_ID);
 	cmember_sync_done(m, ERR_FENCED_INSTANCE_ID);
+	/* Its own assignment was due from the former one. */
+	cgroup_set_sync_due(g, m, false);
 	m->is_new = false;
 	cmember_touch(m, m->session_ms);
 	f->protocols = update(j, m);
@@ -476,7 +479,8 @@ begin_join(struct groups *gs, struct groups_call *c)
 	s = shard_of(gs, r->group_id, &code);
 	if (s == NULL)
 		refuse(&j, wire_str_of(""), code);
-	else if (bytes_of(r) > GROUPS_SUBSCRIPTION_MAX)
+	else if (r->protocols.count > GROUPS_PROTOCOLS_MAX ||
+	         bytes_of(r) > GROUPS_SUBSCRIPTION_MAX)
 		refuse(&j, wire_str_of(""), ERR_UNKNOWN_SERVER_ERROR);
 	else
 		join_group(&j, s);

@@ -313,6 +313,7 @@ cgroup_remove(struct os *os, struct cgroup *g, struct cmember *m)
 	struct clive *l = g->live;
 	struct map_entry *e;
 
+	assert(m->join == NULL && m->sync == NULL);
 	cgroup_set_joining(g, m, false);
 	cgroup_set_sync_due(g, m, false);
 	uncount_protocols(l, m->protocols, m->protocols->count);
