@@ -108,7 +108,7 @@ $(SHIMS): $(BUILD)/%.so: %.c $(BUILD)/flags
 %.a:
 	@mkdir -p $(@D); rm -f $@
 	ar rcs $@ $^
-$(filter %_logs_nomem,$(UNIT)): private override LDFLAGS += $(WRAPPED:%=-Wl,--wrap=%)
+$(filter %/mqd_logs_nomem %/mqd_nomem %/mqd_nomem_life,$(UNIT)): private override LDFLAGS += $(WRAPPED:%=-Wl,--wrap=%)
 $(FUZZ): private override LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer) $(WRAPPED:%=-Wl,--wrap=%)
 $(BUILD)/mq-tools $(UNIT) $(FAULT) $(FUZZ) $(BENCH):
 	@mkdir -p $(@D)
