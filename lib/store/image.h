@@ -79,8 +79,8 @@ struct image_voter {
 };
 
 /* Who wants to hear which topics a batch has touched; called while it is applied:
- * once or more for each topic, after the change to it, and for a topic that goes
- * before it does; with `topic` NULL for anything else. */
+ * once or more for each topic, when one that is made is there, and one that goes is
+ * there still; with `topic` NULL for anything else. */
 struct image_watcher {
 	int (*touched)(void *ctx, const struct image_topic *topic, struct err *err);
 	void *ctx;
@@ -115,7 +115,9 @@ void image_init(struct image *im);
 void image_release(struct image *im);
 
 /* Applies one batch of the metadata log or of a snapshot. Batches that end below
- * end_offset are passed over. On an error the image must be dropped. */
+ * end_offset are passed over. On an error the image must be dropped; but with ERR_NOMEM
+ * the same batch may be applied again: it goes on with the record that failed, unless
+ * that is one of an open metadata transaction. */
 int image_apply(struct image *im, const struct batch *b, struct err *err);
 
 #define TOPIC_NAME_MAX 249

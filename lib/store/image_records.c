@@ -16,10 +16,15 @@ static int
 apply_topic(struct image *im, const void *data, struct err *err)
 {
 	const struct topic_record *r = data;
+	struct image_topic *t;
 
 	if (image_topic_add(im, r->name.data, (size_t)r->name.len, &r->topic_id, err) == -1)
 		return -1;
-	return image_touched(im, image_topic_by_id(im, &r->topic_id), err);
+	t = image_topic_wanted(im, &r->topic_id, err);
+	if (image_touched(im, t, err) == 0)
+		return 0;
+	image_topic_remove(im, t);
+	return -1;
 }
 
 static int
@@ -111,14 +116,15 @@ apply_partition_change(struct image *im, const void *data, struct err *err)
 	    image_ids_set(&p->replicas, &p->replica_count, r->replicas.items, r->replicas.count,
 	        err) == -1)
 		return -1;
-	if (change_rest(p, r, err) == -1)
+	/* What cannot be done twice comes last. */
+	if (change_rest(p, r, err) == -1 || image_touched(im, t, err) == -1)
 		return -1;
 	if (r->leader != -2) {
 		p->leader = r->leader;
 		p->leader_epoch++;
 	}
 	p->partition_epoch++;
-	return image_touched(im, t, err);
+	return 0;
 }
 
 /* Of one topic, or of all (KIP-966). */
@@ -404,6 +410,7 @@ apply_records(struct image *im, const struct batch *b, struct record_reader *rr,
 		                          : apply_data_record(im, &r, a, err);
 		if (ret == -1)
 			return err_prefix(err, "metadata record %lld", (long long)r.offset);
+		im->end_offset = r.offset + 1;
 	}
 	return got;
 }

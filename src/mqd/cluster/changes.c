@@ -7,6 +7,8 @@
 #include "mqd/cluster/cluster_impl.h"
 #include "store/records.h"
 
+#define APPLY_RETRY_MS 100
+
 /* --- records ------------------------------------------------------------------------ */
 
 int
@@ -65,6 +67,7 @@ touched_add(void *ctx, const struct image_topic *topic, struct err *err)
 {
 	struct cluster *c = ctx;
 	struct touched *grown;
+	char *name;
 
 	if (topic == NULL) {
 		c->touched_other = true;
@@ -81,13 +84,13 @@ touched_add(void *ctx, const struct image_topic *topic, struct err *err)
 		c->touched = grown;
 		c->touched_cap = cap;
 	}
-	if (map_put(&c->touched_ids, topic->id.bytes, sizeof(topic->id.bytes), c, NULL) == -1)
+	name = strdup(topic->name);
+	if (name == NULL ||
+	    map_put(&c->touched_ids, topic->id.bytes, sizeof(topic->id.bytes), c, NULL) == -1) {
+		free(name);
 		return err_nomem(err);
-	c->touched[c->touched_count].id = topic->id;
-	c->touched[c->touched_count].name = strdup(topic->name);
-	if (c->touched[c->touched_count].name == NULL)
-		return err_nomem(err);
-	c->touched_count++;
+	}
+	c->touched[c->touched_count++] = (struct touched){.id = topic->id, .name = name};
 	return 0;
 }
 
@@ -184,22 +187,15 @@ write_run(struct os_job *j)
 	(void)cluster_write(c, &c->records.bb, &c->written, &c->job_err);
 }
 
+/* The change under way has come to its end, well or not. */
 static void
-write_done(struct os_job *j)
+finish(struct cluster *c, const struct err *err)
 {
-	struct cluster *c = j->ctx;
 	struct cluster_change *ch = c->under_way;
-	struct err *err = &c->job_err;
 
 	c->under_way = NULL;
 	c->busy = false;
 	ch->err.code = 0;
-	if (err->code != 0 && c->log.failed)
-		cluster_fail(c, err);
-	/* What has been written is the truth: where it cannot be applied, this node knows
-	 * no more what holds. */
-	if (err->code == 0 && cluster_apply(c, &c->written, err) == -1)
-		cluster_fail(c, err);
 	if (err->code != 0) {
 		/* A disk that is full fails this change; what there is stays whole. */
 		touched_forget(c);
@@ -210,6 +206,39 @@ write_done(struct os_job *j)
 	}
 	ch->done(ch);
 	cluster_go_on(c);
+}
+
+/* What has been written is the truth: where there is no memory to apply it, it is tried
+ * again until there is. Where it cannot be applied at all, this node knows no more what
+ * holds. */
+static void
+apply_written(struct os_timer *t)
+{
+	struct cluster *c = t->ctx;
+	struct err err = {0};
+
+	if (cluster_apply(c, &c->written, &err) == -1) {
+		if (err.code == ERR_NOMEM && !c->stopping) {
+			os_timer_start(c->os, &c->apply_timer, APPLY_RETRY_MS);
+			return;
+		}
+		cluster_fail(c, &err);
+	}
+	finish(c, &err);
+}
+
+static void
+write_done(struct os_job *j)
+{
+	struct cluster *c = j->ctx;
+
+	if (c->job_err.code == 0) {
+		apply_written(&c->apply_timer);
+		return;
+	}
+	if (c->log.failed)
+		cluster_fail(c, &c->job_err);
+	finish(c, &c->job_err);
 }
 
 /* True: the log is busy with it. */
@@ -276,6 +305,7 @@ cluster_changes_init(struct cluster *c)
 {
 	c->queue_tail = &c->queue;
 	c->timer = (struct os_timer){.fire = step, .ctx = c};
+	c->apply_timer = (struct os_timer){.fire = apply_written, .ctx = c};
 	batch_builder_init(&c->records.bb, CODEC_NONE, 0);
 	map_init(&c->touched_ids);
 }
@@ -290,6 +320,7 @@ void
 cluster_changes_release(struct cluster *c)
 {
 	os_timer_stop(c->os, &c->timer);
+	os_timer_stop(c->os, &c->apply_timer);
 	touched_forget(c);
 	free(c->touched);
 	map_release(&c->touched_ids);

@@ -7,7 +7,8 @@
  *
  * Invariants
  *  1. The image is that of the log up to the high watermark: with one voter, the synced
- *     end. Nobody is told of a record before that.
+ *     end. Nobody is told of a record before that. While memory is short a part of the
+ *     batch last written may be missing in it; nobody was told of it then.
  *  2. `log` is touched by one job of WORKER_METADATA at a time, or, while `busy` is
  *     false, by nobody.
  *  3. After a failed write or sync (`failed`) nothing more is written.
@@ -72,6 +73,7 @@ struct cluster {
 	struct os_job job;
 	struct err job_err;
 	struct batch written; /* by it */
+	struct os_timer apply_timer; /* applies it, once there is memory */
 	struct touched *touched;
 	size_t touched_count, touched_cap;
 	struct map touched_ids;
