@@ -109,16 +109,18 @@ delete_while(struct retain *r, enum breach why, struct err *err)
 	}
 }
 
-/* After segments went: start, epochs, names. */
+/* After segments went: start, epochs, names. Where memory or room is short the file of
+ * epochs is behind until it is written again, which a log can be opened with. */
 static int
 settle(struct mlog *log, struct err *err)
 {
 	if (log->start_offset < log->segments[0]->base)
 		log->start_offset = log->segments[0]->base;
 	epochs_truncate_start(&log->epochs, log->start_offset);
-	if (epochs_write(&log->epochs, log->os, log->dir, err) == -1)
-		return -1;
-	return mlog_sync_names(log, err);
+	if (epochs_write(&log->epochs, log->os, log->dir, err) == -1 ||
+	    mlog_sync_names(log, err) == -1)
+		return mlog_fail_io(log, err);
+	return 0;
 }
 
 static int
@@ -151,7 +153,7 @@ mlog_retain(struct mlog *log, int64_t now_ms, int64_t limit_offset, struct mlog_
 	ret = delete_old(&r, err);
 	/* Also after an error: what went is gone, and the log begins behind it. */
 	if (out->segments > 0 && !log->failed && settle(log, err) == -1)
-		return mlog_fail(log);
+		return -1;
 	return ret;
 }
 
@@ -174,7 +176,7 @@ mlog_set_start(struct mlog *log, int64_t offset, struct err *err)
 	log->start_offset = offset;
 	if (delete_while(&r, BREACH_START, err) == -1)
 		return -1;
-	return settle(log, err) == -1 ? mlog_fail(log) : 0;
+	return settle(log, err);
 }
 
 /* --- from outside ------------------------------------------------------------------ */
