@@ -90,8 +90,11 @@ trim_loaded(struct plog_job *j)
 	s->trims = t;
 	keep_write(s);
 	if (s->keep == NULL) {
-		err_nomem(&t->err);
-		trims_pump(s, &t->err);
+		struct err why = s->why;
+
+		if (!s->failed)
+			err_nomem(&why);
+		trims_pump(s, &why);
 	}
 }
 

@@ -187,13 +187,15 @@ keep_done(struct os_job *j)
 		*files[n].changed = *files[n].changed || k->write[n];
 	keep_free(k);
 	s->keep = NULL;
-	if (err.code != 0) {
-		keep_failed(s, &err);
-	} else if (!keep_is_written(s)) {
+	if (err.code == 0 && !keep_is_written(s)) {
 		keep_write(s);
-	} else {
-		wake_waiting(s, &err);
+		if (s->keep == NULL)
+			err_nomem(&err);
 	}
+	if (err.code != 0)
+		keep_failed(s, &err);
+	else if (s->keep == NULL)
+		wake_waiting(s, &err);
 	trims_pump(s, &err);
 	logs_turn(s);
 	stop_pump(s);

@@ -285,11 +285,19 @@ open_start(struct plog_impl *i, bool create)
 	struct opening *o = &i->opening;
 
 	/* A file that still speaks of a deleted topic, or its directory, must go first. */
-	if (i->state != PLOG_CLOSED || gone_has(s, i->plog->topic, i->plog->number) ||
-	    (create && !keep_is_written(s)))
+	if (i->state != PLOG_CLOSED || gone_has(s, i->plog->topic, i->plog->number) || i->freed ||
+	    s->failed)
 		return;
-	if (i->freed || s->failed)
+	if (create && !keep_is_written(s)) {
+		struct err err;
+
+		keep_write(s);
+		if (s->keep == NULL) {
+			err_nomem(&err);
+			has_failed(i, &err);
+		}
 		return;
+	}
 	i->state = PLOG_OPENING;
 	i->opening_now = true;
 	s->openings++;
