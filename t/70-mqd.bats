@@ -202,8 +202,32 @@ address() {
 	[[ $(get /other) == *404 ]]
 	get /metrics >page
 	grep -qx 'kafka_controller_kafkacontroller_activecontrollercount 1' page
-	run ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[^}]*\})? -?[0-9]+|200)$' page
+	run ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[^}]*\})? -?[0-9.]+|200)$' page
 	stops 0
+}
+
+# Prometheus' rules: one HELP and TYPE for each name, its lines below them, none twice;
+# a histogram's buckets grow up to its count.
+@test "metrics of requests are what Prometheus reads" {
+	start -X "metrics.listen=unix:$PWD/m.sock"
+	echo x | mq-produce -b "$(address)" -t t
+	kcat -b "$(address)" -C -e -t none 2>/dev/null || :
+	curl -s --unix-socket m.sock http://mqd/metrics >page
+	stops 0
+	grep -qx 'kafka_network_requestmetrics_requests_total{request="Produce"} 1' page
+	grep -qx 'kafka_network_requestmetrics_errors_total{request="Metadata",error="UNKNOWN_TOPIC_OR_PARTITION"} [1-9]' page
+	grep -qx 'kafka_network_requestmetrics_totaltimems_count{request="Produce"} 1' page
+	awk '
+		function bad(why) { print why ": " $0; failed = 1 }
+		$2 == "HELP" { if (helped[$3]++) bad("HELP twice"); name = $3; next }
+		$2 == "TYPE" { if (typed[$3]++ || $3 != name) bad("TYPE"); type = $4; next }
+		series[$1]++ { bad("twice") }
+		{ base = $1; sub(/\{.*/, "", base); suffix = substr(base, length(name) + 1) }
+		index(base, name) != 1 || (suffix != "" && type != "histogram") { bad("not under its name") }
+		type == "counter" && name !~ /_total$/ { bad("a counter is no _total") }
+		suffix == "_bucket" { if (/le="0.25"/) last = 0; if ($2 < last) bad("shrinks"); last = $2 }
+		suffix == "_count" && $2 != last { bad("count") }
+		END { exit failed }' page
 }
 
 @test "it tells the service manager, and answers its watchdog" {

@@ -168,6 +168,46 @@ wire_is_default(const struct wire_field *f, const void *msg)
 	}
 }
 
+/* --- error codes ------------------------------------------------------------ */
+
+struct errors {
+	void (*each)(void *ctx, int16_t code);
+	void *ctx;
+};
+
+/* Of `count` structs in a row. */
+static void
+each_error(const struct errors *e, const struct wire_struct *s, const char *msgs, int32_t count)
+{
+	for (int i = 0; i < s->field_count; i++) {
+		const struct wire_field *f = &s->fields[i];
+		bool is_code = f->type == WIRE_INT16 && strcmp(f->name, "error_code") == 0;
+
+		for (int32_t n = 0; (is_code || f->type == WIRE_STRUCT) && n < count; n++) {
+			const char *msg = msgs + (size_t)n * s->size;
+			struct wire_array a = {NULL, 0};
+
+			if (is_code && *(const int16_t *)wire_at(f, msg) != 0)
+				e->each(e->ctx, *(const int16_t *)wire_at(f, msg));
+			else if (f->array)
+				a = wire_array_at(f, msg);
+			if (a.count > 0)
+				each_error(e, f->fields, a.items, a.count);
+			else if (!is_code && !f->array && !wire_struct_is_null(f, msg))
+				each_error(e, f->fields, wire_at(f, msg), 1);
+		}
+	}
+}
+
+void
+wire_each_error(const struct wire_schema *s, const void *msg,
+    void (*each)(void *ctx, int16_t code), void *ctx)
+{
+	const struct errors e = {each, ctx};
+
+	each_error(&e, s->body, msg, 1);
+}
+
 int
 wire_bad_version(const struct wire_schema *s, int version, struct err *err)
 {

@@ -212,6 +212,10 @@ int wire_encode_open(const struct wire_schema *s, int version, const void *msg, 
 /* The bytes that wire_encode would append, or -1 with the same errors. */
 int64_t wire_size(const struct wire_schema *s, int version, const void *msg, struct err *err);
 
+/* Calls `each` for every field error_code that is not 0, however deep it lies. */
+void wire_each_error(const struct wire_schema *s, const void *msg,
+    void (*each)(void *ctx, int16_t code), void *ctx);
+
 /* Appends one line without newline: name=value, spaces between, snake_case,
  * arrays in [], structs in {}. A string is bare if it is a plain word, else
  * quoted as in JSON; bytes are base64. Tagged fields at their default are left

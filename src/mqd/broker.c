@@ -210,6 +210,7 @@ broker_free(struct broker *b)
 	home_free(b);
 	if (b->cluster != NULL)
 		cluster_free(b->cluster);
+	request_stats_release(&b->requests);
 	free(b);
 }
 

@@ -19,6 +19,7 @@
 #define MQD_BROKER_H
 
 #include "base/error.h"
+#include "mqd/net/request_stats.h"
 #include "os/os.h"
 
 struct broker_config; /* config.h */
@@ -65,6 +66,7 @@ struct broker {
 	bool given_up; /* a start that fails has come to rest */
 	bool failed; /* the data directory takes nothing more */
 	struct broker_stats stats;
+	struct request_stats requests;
 };
 
 /* Builds a broker on the data directory that the configuration names (formatting it

@@ -95,6 +95,13 @@ test_requests(struct world *w)
 	    "\nkafka_server_brokertopicmetrics_messagesin_total 3\n");
 	ASK(w->os, "GET /metrics HTTP/1.1\n\n", "200",
 	    "\nkafka_log_log_logendoffset{topic=\"t\",partition=\"0\"} 3\n");
+	ASK(w->os, "GET /metrics HTTP/1.1\n\n", "200",
+	    "\nkafka_network_requestmetrics_requests_total{request=\"Produce\"} 2\n");
+	ASK(w->os, "GET /metrics HTTP/1.1\n\n", "200",
+	    "\nkafka_network_requestmetrics_errors_total{request=\"Produce\","
+	    "error=\"UNKNOWN_TOPIC_OR_PARTITION\"} 1\n");
+	ASK(w->os, "GET /metrics HTTP/1.1\n\n", "200",
+	    "\nkafka_network_requestmetrics_totaltimems_bucket{request=\"Produce\",le=\"+Inf\"} 2\n");
 	ASK(w->os, "GET / HTTP/1.1\r\n\r\n", "404", "/metrics");
 	ASK(w->os, "POST /metrics HTTP/1.1\r\n\r\n", "405", "GET");
 	ASK(w->os, "GET /metrics\r\n\r\n", "400", "HTTP/1");
@@ -150,6 +157,7 @@ main(void)
 	make_topic(&w, "t", 1);
 	c = client_new(w.os, BROKER_ADDRESS);
 	produce_one(c, "t", 0, -1, 3, "value");
+	produce_one(c, "t", 7, -1, 3, "value");
 	client_free(c);
 	m = metrics_new(w.broker, METRICS_ADDRESS, &err);
 	is_str(metrics_address(m), METRICS_ADDRESS, "metrics have an address of their own");

@@ -220,7 +220,6 @@ start(struct conn *c)
 	}
 	/* The frame's bytes stay counted until conn_frame_release. */
 	c->held -= frame.cap;
-	c->net->stats.requests++;
 	STAILQ_INSERT_TAIL(&c->outs, o, link);
 	LIST_INSERT_HEAD(&c->net->outs, o, all);
 	c->under_way++;

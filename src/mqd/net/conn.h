@@ -64,7 +64,7 @@ const char *conn_peer(const struct conn *c);
 struct net_stats {
 	size_t connections, under_way;
 	int64_t queued_bytes; /* frames in memory */
-	int64_t requests, bytes_in, bytes_out, refused;
+	int64_t bytes_in, bytes_out, refused;
 };
 struct net_stats net_stats(const struct net *n);
 

@@ -85,6 +85,9 @@ finish(struct exchange *x)
 {
 	struct out *o = x->out;
 
+	if (x->request.api != NULL)
+		request_stats_count(&x->broker->requests, x->request.api,
+		    os_mono_ns(x->broker->os) - x->came_ns);
 	x->out = NULL;
 	x->conn = NULL;
 	x->abandoned = NULL;
@@ -199,6 +202,8 @@ dispatch_reply_slices(
 {
 	struct err err;
 
+	if (x->conn != NULL)
+		request_stats_errors(&x->broker->requests, x->request.api, response);
 	if (x->conn != NULL && x->broker->trace)
 		trace(x, '<', x->request.api->response, response);
 	if (x->conn == NULL) {

@@ -9,10 +9,16 @@
 #define TAIL_BYTES 4096
 
 static void
+heading(struct buf *out, const char *type, const char *name, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
 one(struct buf *out, const char *type, const char *name, const char *help, int64_t value)
 {
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name,
-	    (long long)value);
+	heading(out, type, name, help);
+	buf_printf(out, "%s %lld\n", name, (long long)value);
 }
 
 static void
@@ -44,8 +50,6 @@ broker_print(struct broker *b, int64_t started_ms, struct buf *out)
 	    s->bytes_out);
 	counter(out, "kafka_server_brokertopicmetrics_failedproducerequests_total",
 	    "Partitions of Produce requests that were refused.", s->produce_failed);
-	counter(out, "kafka_network_requestmetrics_requests_total", "Requests of all kinds.",
-	    net.requests);
 	gauge(out, "kafka_server_socketservermetrics_connection_count", "Connections that are open.",
 	    (int64_t)net.connections);
 	counter(out, "kafka_server_socketservermetrics_incoming_byte_total", "Bytes received.",
@@ -58,6 +62,61 @@ broker_print(struct broker *b, int64_t started_ms, struct buf *out)
 	    (int64_t)net.under_way);
 	gauge(out, "mq_queued_request_bytes", "Memory of requests (queued.max.request.bytes).",
 	    net.queued_bytes);
+}
+
+/* --- requests ----------------------------------------------------------------------- */
+
+/* The next API of which requests came. */
+static const struct api *
+next_asked(const struct broker *b, const struct api *api, const struct api_stats **stats)
+{
+	while ((api = api_next(api)) != NULL)
+		if (api->key < REQUEST_KEYS_MAX && (*stats = b->requests.of[api->key]) != NULL)
+			return api;
+	return NULL;
+}
+
+static void
+errors_print(const struct api *api, const struct api_stats *s, const char *name, struct buf *out)
+{
+	for (int i = 0; s->errors != NULL && i < REQUEST_ERRORS_MAX; i++)
+		if (s->errors[i] > 0)
+			buf_printf(out, "%s{request=\"%s\",error=\"%s\"} %lld\n", name, api->name,
+			    err_name(i - 1), (long long)s->errors[i]);
+}
+
+static void
+times_print(const struct api *api, const struct api_stats *s, const char *name, struct buf *out)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < REQUEST_BUCKETS; i++)
+		buf_printf(out, "%s_bucket{request=\"%s\",le=\"%g\"} %lld\n", name, api->name,
+		    (double)request_bucket_us[i] / 1000, (long long)(sum += s->buckets[i]));
+	buf_printf(out,
+	    "%s_bucket{request=\"%s\",le=\"+Inf\"} %lld\n%s_sum{request=\"%s\"} %lld.%03d\n"
+	    "%s_count{request=\"%s\"} %lld\n",
+	    name, api->name, (long long)s->count, name, api->name, (long long)(s->sum_us / 1000),
+	    (int)(s->sum_us % 1000), name, api->name, (long long)s->count);
+}
+
+static void
+requests_print(const struct broker *b, struct buf *out)
+{
+	static const char errors[] = "kafka_network_requestmetrics_errors_total";
+	static const char times[] = "kafka_network_requestmetrics_totaltimems";
+	static const char requests[] = "kafka_network_requestmetrics_requests_total";
+	const struct api_stats *s;
+
+	heading(out, "counter", requests, "Requests that were answered.");
+	for (const struct api *a = NULL; (a = next_asked(b, a, &s)) != NULL;)
+		buf_printf(out, "%s{request=\"%s\"} %lld\n", requests, a->name, (long long)s->count);
+	heading(out, "counter", errors, "Error codes in answers, one for each partition or the like.");
+	for (const struct api *a = NULL; (a = next_asked(b, a, &s)) != NULL;)
+		errors_print(a, s, errors, out);
+	heading(out, "histogram", times, "Milliseconds from a request to its answer.");
+	for (const struct api *a = NULL; (a = next_asked(b, a, &s)) != NULL;)
+		times_print(a, s, times, out);
 }
 
 static void
@@ -162,7 +221,7 @@ partitions_print(struct broker *b, struct buf *out)
 	for (size_t i = 0; i < sizeof(per_partition) / sizeof(per_partition[0]); i++) {
 		w.name = per_partition[i].name;
 		w.value = per_partition[i].value;
-		buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", w.name, per_partition[i].help, w.name);
+		heading(out, "gauge", w.name, per_partition[i].help);
 		partitions_each(b->partitions, each_print, &w);
 	}
 	gauge(out, "mq_metrics_left_out", "Lines that did not fit here.", w.left_out);
@@ -172,6 +231,7 @@ void
 metrics_print(struct broker *b, int64_t started_ms, struct buf *out)
 {
 	broker_print(b, started_ms, out);
+	requests_print(b, out);
 	metadata_print(b, out);
 	partitions_print(b, out);
 }
