@@ -69,7 +69,8 @@ check: deps
 	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all tests
 	+$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all tests
 	t/run -j $(JOBS) interop clients@build/san lint project unit@build/check fault@build/check \
-	    bats@build/check unit@build/san fault@build/san fuzz@build/san bats@build/san
+	    bats@build/check bats-mqd@build/check unit@build/san fault@build/san fuzz@build/san \
+	    bats@build/san bats-mqd@build/san
 interop: deps all
 	t/run -j $(JOBS) interop clients interop-full
 fuzz: deps

@@ -13,9 +13,11 @@ static const struct column seek_columns[] = {
 static int
 refuse_live(const struct groups *c, const struct group *g, struct err *err)
 {
-	if (g->member_count == 0 || options_has(c->options, OPT_FORCE))
+	bool is_process = g->member_count > 0 && g->members[0].pid >= 0;
+
+	if (g->member_count == 0 || (is_process && options_has(c->options, OPT_FORCE)))
 		return 0;
-	if (g->members[0].pid < 0)
+	if (!is_process)
 		return err_set(err, ERR_NON_EMPTY_GROUP,
 		    "group %s has %zu live member%s, such as %s of %s (a broker lets nobody else set "
 		    "its offsets)", g->name, g->member_count, g->member_count > 1 ? "s" : "",

@@ -60,7 +60,8 @@ is_of_record(const struct produce *p, const struct err *err)
 	if (err->code == ERR_INVALID_TOPIC_EXCEPTION)
 		return p->topic == NULL;
 	return err->code == ERR_INVALID || err->code == ERR_TOO_LARGE ||
-	    err->code == ERR_MESSAGE_TOO_LARGE;
+	    err->code == ERR_MESSAGE_TOO_LARGE || err->code == ERR_INVALID_RECORD ||
+	    err->code == ERR_INVALID_TIMESTAMP;
 }
 
 /* --- acknowledgements ------------------------------------------------------ */

@@ -1,3 +1,4 @@
+# runs: brokers
 # mq-consume: which records come out, in which form, and when it ends.
 
 setup() {
@@ -389,7 +390,6 @@ EOF
 	mq-consume -eu t | cmp - <(seq 100)
 }
 
-# bats test_tags=store
 @test "kcat's -C is taken; -V, -h and -q answer" {
 	mq-produce -t t <<<x
 	[ "$(mq-consume -C -e t)" = x ]
@@ -398,7 +398,7 @@ EOF
 	try 0 mq-consume -h
 	[[ ${lines[0]} == 'usage: mq-consume '* ]]
 	try 0 mq-consume -v -e t
-	[[ $stderr == *'store '*'(MQ_DIR)'* ]]
+	[[ $stderr == *'store '*'(MQ_DIR)'* || $stderr == *'brokers '*'(MQ_BROKERS)'* ]]
 	bad 2 'unknown option --form (did you mean --format?)' mq-consume -e t --form x
 	bad 2 "-m: 'x' is not a time" mq-consume t -m x
 }
@@ -408,6 +408,7 @@ EOF
 @test "new records are followed; INT ends it with 130, TERM with 143" {
 	mq-produce -t t <<<1
 	for signal in INT:130 TERM:143; do
+		rm -f got
 		env --default-signal mq-consume t -o -1 >got 2>err &
 		pid=$!
 		soon has_lines 1 got

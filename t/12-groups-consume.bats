@@ -1,3 +1,4 @@
+# runs: brokers
 # mq-consume -G: who reads what, and which offsets are committed.
 
 setup() {

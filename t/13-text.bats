@@ -1,3 +1,4 @@
+# runs: brokers
 # Real files through a topic: the same bytes come out as went in.
 
 setup() {
@@ -127,7 +128,6 @@ EOF
 	records c | cmp wanted -
 }
 
-# bats test_tags=store
 @test "mq-consume -J | mq-produce -J keeps topic and partition" {
 	mq-topics create a b --partitions 3
 	varied | mq-produce -J -t a --partitioner random

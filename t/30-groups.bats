@@ -1,3 +1,4 @@
+# runs: brokers
 # mq-groups: who reads what, how far behind; offsets set and deleted.
 bats_require_minimum_version 1.5.0
 
@@ -77,14 +78,14 @@ a_member() {
 	[ "$stderr" = "mq-groups: no group nothing" ]
 }
 
-# bats test_tags=store
 @test "describe shows committed offset, end and lag of every partition of a topic" {
 	a_group g 3
 	run bash -c "mq-groups describe g | cut -f 1-7,9-"
 	table "g Empty t 0 3 5 2 - - -" "g Empty t 1 - 0 0 - - -"
 	run mq-groups describe g -J
 	[ "$(jq -c '[.committed, .lag]' <<<"$output")" = $'[3,2]\n[null,0]' ]
-	[[ $(jq -r 'select(.partition == 0).since' <<<"$output") == 20*T*Z ]]
+	# A broker does not say when.
+	[[ -n ${MQ_BROKERS-} || $(jq -r 'select(.partition == 0).since' <<<"$output") == 20*T*Z ]]
 }
 
 @test "describe shows live members, and what they hold" {
@@ -293,14 +294,19 @@ home() {
 	says 0 3
 }
 
-# bats test_tags=store
-@test "seek of a live group is refused; with --force it is done" {
+@test "seek of a live group is refused; with --force a store does it" {
 	a_group g 3
 	a_member g t
 	run mq-groups seek g -o beginning
-	says 75 "mq-groups: group g has 1 live member, such as process $member (--force: set the offsets even so)"
-	run mq-groups seek g -o beginning -p 1 --force
-	table "g t 1 - 0"
+	if [ -n "${MQ_BROKERS-}" ]; then
+		says 75 "mq-groups: group g has 1 live member, such as mq of /127.0.0.1 (a broker lets nobody else set its offsets)"
+		run mq-groups seek g -o beginning -p 1 --force
+		[ "$status" -eq 75 ]
+	else
+		says 75 "mq-groups: group g has 1 live member, such as process $member (--force: set the offsets even so)"
+		run mq-groups seek g -o beginning -p 1 --force
+		table "g t 1 - 0"
+	fi
 }
 
 @test "seek wants a group and a point" {

@@ -124,6 +124,13 @@ brokers_set(struct where *w, const char *brokers, const char *reason, struct err
 	return w->brokers != NULL ? 0 : err_nomem(err);
 }
 
+/* By -X, which is nearer than the environment and files. */
+static bool
+is_given(const struct setting *s)
+{
+	return s->value != NULL && strcmp(s->source, "-X") == 0;
+}
+
 static int
 where_from_config(struct where *w, const struct config *c, struct err *err)
 {
@@ -131,11 +138,11 @@ where_from_config(struct where *w, const struct config *c, struct err *err)
 	const struct setting *brokers = &c->settings[PROP_BROKERS];
 	char reason[200];
 
-	if (dirs->value != NULL && brokers->value != NULL)
+	if (dirs->value != NULL && brokers->value != NULL && is_given(dirs) == is_given(brokers))
 		return err_set(err, ERR_CONFIG,
 		    "both log.dirs (%s) and bootstrap.servers (%s) are set", dirs->source,
 		    brokers->source);
-	if (dirs->value != NULL) {
+	if (dirs->value != NULL && !is_given(brokers)) {
 		snprintf(reason, sizeof(reason), "log.dirs in %s", dirs->source);
 		return dir_set(w, dirs->value, reason, err);
 	}
@@ -174,6 +181,8 @@ where_choose(struct where *w, const struct options *o, const struct config *c, s
 	got = where_from_options(w, o, err);
 	if (got != 0)
 		return got == 1 ? 0 : -1;
+	if (is_given(&c->settings[PROP_LOG_DIRS]) || is_given(&c->settings[PROP_BROKERS]))
+		return where_from_config(w, c, err);
 	if (has_dir && has_brokers)
 		return err_set(err, ERR_INVALID, "MQ_DIR and MQ_BROKERS are both set");
 	if (has_dir)

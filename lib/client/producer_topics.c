@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/producer_impl.h"
+#include "store/format.h"
 
 void
 producer_topic_free(struct producer *p, struct producer_topic *t)
@@ -90,6 +91,10 @@ topic_fetch(struct producer *p, const char *name, struct err *err)
 	    .names = &name, .name_count = 1, .auto_create = true, .arena = &arena};
 	struct producer_topic *t = NULL;
 
+	if (strcmp(name, METADATA_TOPIC) == 0) {
+		err_set(err, ERR_INVALID_TOPIC_EXCEPTION, "%s is the metadata log", name);
+		return NULL;
+	}
 	arena_init(&arena, 0);
 	target_metadata(p->target, &mc);
 	if (target_wait(p->target, &mc.call) == -1)

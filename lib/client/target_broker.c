@@ -113,6 +113,8 @@ broker_err(struct err *err, int code, struct wire_str message, const char *fmt, 
 	va_start(ap, fmt);
 	vsnprintf(where, sizeof(where), fmt, ap);
 	va_end(ap);
+	if (message.len > (int)strlen(where) && strncmp(message.data, where, strlen(where)) == 0)
+		return err_set(err, code, "%.*s (%s)", message.len, message.data, err_name(code));
 	if (message.len > 0)
 		return err_set(
 		    err, code, "%s: %.*s (%s)", where, message.len, message.data, err_name(code));

@@ -160,6 +160,17 @@ batch_failed(struct pbatch *b, const struct err *why)
 		cluster_refresh(o->bt->cluster);
 }
 
+/* What the broker says of the first record that it refused, or else of the batch. */
+static struct wire_str
+reason(const struct produce_response_partition *p)
+{
+	const struct produce_response_record_error *e = p->record_errors.items;
+
+	return p->record_errors.count > 0 && e->batch_index_error_message.len > 0
+	    ? e->batch_index_error_message
+	    : p->error_message;
+}
+
 void
 batch_answered(struct pbatch *b, const struct produce_response_partition *p)
 {
@@ -184,7 +195,7 @@ batch_answered(struct pbatch *b, const struct produce_response_partition *p)
 		    o->topic->name, o->partition, b->call->len,
 		    (long long)o->topic->batch_bytes_max, o->topic->name, b->call->len);
 	else
-		broker_err(&err, code, p->error_message, "%s-%d", o->topic->name, o->partition);
+		broker_err(&err, code, reason(p), "%s-%d", o->topic->name, o->partition);
 	batch_failed(b, &err);
 }
 

@@ -206,6 +206,26 @@ choose(struct where *d, const char *option, const char *config, struct err *err,
 	config_release(&c);
 }
 
+/* Brokers in a file, `name` by -X. */
+static void
+choose_given(struct where *d, const char *name, const char *value, struct err *err, int want,
+    const char *what)
+{
+	static char tool[] = "mq-consume";
+	static const char file[] = "bootstrap.servers=h:1";
+	char *argv[] = {tool};
+	struct options o;
+	struct config c;
+
+	config_init(&c);
+	config_parse(&c, "f", file, sizeof(file) - 1, err);
+	config_set(&c, name, value, "-X", err);
+	options_parse(&o, &tool_consume, 1, argv, err);
+	is_int(where_choose(d, &o, &c, err), want, "%s", what);
+	options_release(&o);
+	config_release(&c);
+}
+
 static void
 places(void)
 {
@@ -249,6 +269,13 @@ places(void)
 	where_release(&d);
 	choose(&d, "-bh:2", "", &err, 0, "-b");
 	is_str(d.brokers, "h:2", "too");
+	where_release(&d);
+	choose_given(&d, "bootstrap.servers", "h:3", &err, 0, "-X bootstrap.servers");
+	is_str(d.brokers, "h:3", "is nearer than the environment");
+	is_str(d.reason, "bootstrap.servers in -X", "for that reason");
+	where_release(&d);
+	choose_given(&d, "log.dirs", "/given", &err, 0, "-X log.dirs");
+	is_str(d.path, "/given", "is, too, and than brokers in a file");
 	where_release(&d);
 	unsetenv("MQ_BROKERS");
 	choose(&d, NULL, "bootstrap.servers=h:1", &err, 0, "brokers in a file");

@@ -80,6 +80,11 @@ test_metadata(struct world *w, struct client *c)
 	is_int(metadata(c, "soon", false)->topics.items[0].error_code, 0, "but soon");
 	is_int(metadata(c, "not so", true)->topics.items[0].error_code, ERR_INVALID_TOPIC_EXCEPTION,
 	    "one with a bad name never");
+	metadata(c, "__cluster_metadata", true);
+	while (os_turn(w->os, 0) > 0)
+		;
+	is_int(metadata(c, "__cluster_metadata", false)->topics.items[0].error_code,
+	    ERR_UNKNOWN_TOPIC_OR_PARTITION, "nor a topic where the metadata log lies");
 	m = metadata(c, NULL, false);
 	is_int(m->topics.count, 2, "all topics are those two");
 	ok(!uuid_equal(&id, &uuid_zero), "each with an id");

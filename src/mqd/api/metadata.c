@@ -12,6 +12,7 @@
 #include "mqd/cluster/cluster.h"
 #include "mqd/config.h"
 #include "mqd/groups/home.h"
+#include "store/format.h"
 #include "wire_gen.h"
 
 #define IDS_SINCE 12           /* before, ids in a request are an error */
@@ -90,7 +91,7 @@ is_wanted(const struct answer *a)
 	return a->request->allow_auto_topic_creation && a->x->broker->config->auto_create_topics;
 }
 
-/* Of Kafka's own topics only the offsets topic is made here. */
+/* Of Kafka's own topics only the offsets topic is made here; the metadata log is none. */
 static void
 make_soon(struct answer *a, const char *name)
 {
@@ -98,7 +99,7 @@ make_soon(struct answer *a, const char *name)
 
 	if (strcmp(name, GROUPS_TOPIC) == 0)
 		home_make_topic(b);
-	else if (!view_is_internal(name, strlen(name)))
+	else if (!view_is_internal(name, strlen(name)) && strcmp(name, METADATA_TOPIC) != 0)
 		cluster_auto_create(b->cluster, name);
 }
 

@@ -5,6 +5,7 @@
  * (check_records), appended, and answered when acks is satisfied. The whole is answered
  * when every partition is, or when its time is up.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,19 +62,20 @@ say(struct part *part, int code, const char *text)
 		part->out->error_message = wire_str_of(arena_strdup(&x->arena, text));
 }
 
-/* Which record it is that was refused (KIP-467); -1: none in particular. */
+/* One record is refused, and its batch with it (KIP-467). */
 static void
-say_record(struct part *part, int32_t number)
+say_record(struct part *part, int code, int32_t number, const char *text)
 {
-	struct produce_response_record_error *e;
+	struct exchange *x = part->produce->x;
+	struct produce_response_record_error *e = exchange_array(x, 1, sizeof(*e));
+	char whole[ERR_TEXT_MAX + 32];
 
-	if (number < 0)
-		return;
-	e = exchange_array(part->produce->x, 1, sizeof(*e));
+	snprintf(whole, sizeof(whole), "record %d: %s", number, text);
+	say(part, code, whole);
 	if (e == NULL)
 		return;
 	e->batch_index = number;
-	e->batch_index_error_message = part->out->error_message;
+	e->batch_index_error_message = wire_str_of(arena_strdup(&x->arena, text));
 	part->out->record_errors.items = e;
 	part->out->record_errors.count = 1;
 }
@@ -118,8 +120,10 @@ part_done(struct partition_append *a)
 		/* The time was up. */
 	} else if (a->code != 0) {
 		part->out->log_start_offset = a->append.start_offset;
-		say(part, a->code, a->append.code != 0 ? a->append.err.text : NULL);
-		say_record(part, a->append.bad_record);
+		if (a->append.bad_record >= 0)
+			say_record(part, a->code, a->append.bad_record, a->append.err.text);
+		else
+			say(part, a->code, a->append.code != 0 ? a->append.err.text : NULL);
 	} else {
 		part->out->base_offset = a->append.base_offset;
 		part->out->log_append_time_ms = a->append.append_time;

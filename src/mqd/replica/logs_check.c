@@ -19,8 +19,16 @@ static int
 refuse(struct plog_append *a, int code, int32_t record, const char *what)
 {
 	a->bad_record = record;
-	return err_set(&a->err, code, "%s-%d: record %d: %s", a->item.log->topic,
-	    a->item.log->number, record, what);
+	return err_set(&a->err, code, "%s", what);
+}
+
+static int
+refuse_time(struct plog_append *a, int32_t record, int64_t ts, const char *setting, int64_t max,
+    const char *how)
+{
+	a->bad_record = record;
+	return err_set(&a->err, ERR_INVALID_TIMESTAMP, "timestamp %lld is more than %s (%lld) %s",
+	    (long long)ts, setting, (long long)max, how);
 }
 
 /* One record, number `n` of its batch. */
@@ -33,15 +41,15 @@ check_record(struct plog_append *a, const struct batch *b, int32_t n, const stru
 	if (r->offset != b->base_offset + n)
 		return refuse(a, ERR_INVALID_RECORD, n, "offsets do not count up by one");
 	if (c->log.cleanup_compact && r->key_size < 0)
-		return refuse(a, ERR_INVALID_RECORD, n, "no key, but cleanup.policy is compact");
+		return refuse(a, ERR_INVALID_RECORD, n, "a record without key, but cleanup.policy is compact");
 	if (c->log.append_time || r->timestamp == NO_TIMESTAMP)
 		return 0;
 	if (r->timestamp < now_ms && now_ms - r->timestamp > c->before_max_ms)
-		return refuse(a, ERR_INVALID_TIMESTAMP, n,
-		    "more than message.timestamp.before.max.ms behind");
+		return refuse_time(a, n, r->timestamp, "message.timestamp.before.max.ms",
+		    c->before_max_ms, "behind");
 	if (r->timestamp > now_ms && r->timestamp - now_ms > c->after_max_ms)
-		return refuse(a, ERR_INVALID_TIMESTAMP, n,
-		    "more than message.timestamp.after.max.ms ahead");
+		return refuse_time(a, n, r->timestamp, "message.timestamp.after.max.ms",
+		    c->after_max_ms, "ahead");
 	return 0;
 }
 

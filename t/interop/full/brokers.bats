@@ -28,44 +28,15 @@ words()
 	. "$BATS_TEST_DIRNAME/../kafka.sh"
 }
 
-# there FILE: its tests hold of the brokers. A member that is killed is missed soon.
-there()
-{
-	echo 'session.timeout.ms = 1000' >conf
-	(
-		unset "${!BATS_@}" MQ_DIR MQ_BROKERS
-		MQ_CONFIG=$PWD/conf MQ_TEST_BROKERS=$brokers \
-			bats --filter-tags '!store' "$MQ_TOP/t/$1.bats" </dev/null >out 2>&1 3>&-
-	) || { grep -A 20 '^ *✗\|^not ok' out; return 1; }
-	grep -q ' 0 failures\|^ok 1 ' out
-}
-
-@test "mq-produce" {
-	there 10-produce
-}
-
-@test "mq-consume" {
-	there 11-consume
-}
-
-@test "mq-consume -G" {
-	there 12-groups-consume
-}
-
-@test "files of many kinds come out as they went in" {
-	there 13-text
-}
-
-@test "what topics' configurations do" {
-	there 16-topic-configs
-}
-
-@test "mq-topics" {
-	there 20-topics
-}
-
-@test "mq-groups" {
-	there 30-groups
+@test "the tools' tests hold of it" {
+	failed=0
+	mapfile -t files < <(grep -l '^# runs: brokers' "$MQ_TOP"/t/[0-9]*.bats)
+	for file in "${files[@]}"; do
+		echo "$file"
+		MQ_BROKERS=$brokers "$MQ_TOP/t/lib/on-brokers" "$file" </dev/null >out 3>&- || failed=1
+		grep -v '^ok ' out
+	done
+	[ "$failed" -eq 0 ]
 }
 
 @test "a broker that is killed and comes back: each record once; who follows goes on" {
