@@ -37,6 +37,7 @@ UNIT     := $(call programs,t/unit)
 FAULT    := $(call programs,t/fault)
 FUZZ     := $(call programs,t/fuzz)
 BENCH    := $(call programs,t/bench)
+IMAGE    := $(call programs,t/fault/image)
 SHIMS    := $(if $(SAN),,$(patsubst %.c,$(BUILD)/%.so,$(wildcard t/fault/shim/*.c)))
 REPLAY   := $(if $(FUZZER),,$(call objects,t/fuzz/replay))
 # What t/lib/fuzz_wrap.c puts itself before.
@@ -56,7 +57,8 @@ $(UNIT):  %:          %.o $(BUILD)/libtest.a $(BUILD)/libmqd.a $(BUILD)/libmq.a
 $(FAULT): %:          %.o $(BUILD)/libtest.a $(BUILD)/libmq.a
 $(FUZZ):  %:          %.o $(REPLAY) $(BUILD)/libtest.a $(BUILD)/libmqd.a $(BUILD)/libmq.a
 $(BENCH): %:          %.o $(BUILD)/libmqd.a $(BUILD)/libmq.a
-tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH) $(SHIMS)
+$(IMAGE): %:          %.o $(BUILD)/libmq.a
+tests:                $(UNIT) $(FAULT) $(FUZZ) $(BENCH) $(IMAGE) $(SHIMS)
 fuzzers:              $(FUZZ)
 
 # Test layers.
@@ -75,7 +77,7 @@ interop: deps all
 	t/run -j $(JOBS) interop clients interop-full
 fuzz: deps
 	t/run -t 0 -v fuzzing
-soak: deps all $(SHIMS)
+soak: deps all $(SHIMS) $(IMAGE)
 	t/run -t 0 soak
 bench: all $(BENCH)
 	t/run -t 0 -v -j 1 bench
@@ -111,7 +113,7 @@ $(SHIMS): $(BUILD)/%.so: %.c $(BUILD)/flags
 	ar rcs $@ $^
 $(filter %/mqd_logs_nomem %/mqd_nomem %/mqd_nomem_life,$(UNIT)): private override LDFLAGS += $(WRAPPED:%=-Wl,--wrap=%)
 $(FUZZ): private override LDFLAGS += $(if $(FUZZER),-fsanitize=fuzzer) $(WRAPPED:%=-Wl,--wrap=%)
-$(BUILD)/mq-tools $(UNIT) $(FAULT) $(FUZZ) $(BENCH):
+$(BUILD)/mq-tools $(UNIT) $(FAULT) $(FUZZ) $(BENCH) $(IMAGE):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/flags: FORCE

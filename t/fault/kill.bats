@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # runs: plain
-# kill -9 before, in the middle of and after every call that changes the store
-# (FAULTS 1, 2, 3, 41): what was acknowledged is there, once and in order, nothing is torn,
+# kill -9 before, in the middle of and after every call that changes the store, and the
+# power cut there (FAULTS 1, 2, 3, 4, 41): what was acknowledged is there, once and in order, nothing is torn,
 # and the next process goes on.
 bats_require_minimum_version 1.5.0
 
@@ -13,12 +13,15 @@ setup()
 }
 
 # kill_everywhere LIMIT PREPARE WORK CHECK: WORK FAULT is run on what PREPARE made,
-# with a kill at sampled calls, about LIMIT for each way to kill; then CHECK.
+# with a kill at sampled calls, about LIMIT for each way to kill; then CHECK. The last
+# way is that the power fails: what was not synced is there, or not, or in part.
 kill_everywhere()
 {
-	local limit=$1 prepare=$2 work=$3 check=$4 mode n killed
+	local limit=$1 prepare=$2 work=$3 check=$4 mode n killed modes=(kill kill-mid kill-after)
 
-	for mode in kill kill-mid kill-after; do
+	# Of one that dies several times not all calls are known.
+	[ "$work" = die_thrice ] || modes+=(power)
+	for mode in "${modes[@]}"; do
 		unset MQ_FAULT_ONLY
 		[ "$mode" != kill-mid ] || export MQ_FAULT_ONLY=write
 		"$prepare"
@@ -29,7 +32,11 @@ kill_everywhere()
 		killed=0
 		for n in $(sample "$limit" "$calls"); do
 			"$prepare"
-			"$work" "$mode:$n" || killed=$((killed + 1))
+			if [ "$mode" = power ]; then
+				until_power_fails "$n" "$work" "kill:$n"
+			else
+				"$work" "$mode:$n"
+			fi || killed=$((killed + 1))
 			unset_faults "$check" "$mode:$n" || return 1
 		done
 		progress "$mode: $killed times, of $calls calls"
@@ -312,7 +319,7 @@ trimmed_or_not()
 {
 	local start
 
-	see t || return
+	settle t && see t || return
 	start=$(awk '{ print $3; exit }' seen)
 	[ "$start" -eq 0 ] || [ "$start" -eq 23 ] || { echo "begins at $start"; return 1; }
 	acked_from "$start"
@@ -343,7 +350,7 @@ oldest_gone()
 {
 	local start
 
-	see t || return
+	settle t && see t || return
 	start=$(awk '{ print $3; exit }' seen)
 	acked_from "$start"
 	check_store t && mq-topics -d "$store" clean t && see t || return

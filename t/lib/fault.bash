@@ -6,11 +6,14 @@
 #   faulty FAULT COMMAND...     runs it with MQ_FAULT=FAULT on $store (faults.c); in the
 #                               background "exec COMMAND...", so that $! is its process
 #   calls_of COMMAND...         $calls: how many calls it makes that count
+#   until_power_fails SEED COMMAND...   it dies, or ends, and the machine with it: $store
+#                               is then an image of what was durable, by SEED
 #   sample LIMIT N...           all numbers 1..N in a soak, else about LIMIT of them
 #   lines TAG N                 N records "TAG 1", "TAG 2", …
 #   talk TAG N COMMAND...       a producer that gets the next line when the one before
 #                               was acknowledged; acked/TAG; $talk_status, $talk_error
 #   check_store TOPIC           everything that must hold of a store, at any time
+#   settle TOPIC                a writer as below, if the power has failed
 #   append_more TOPIC           a writer that knows nothing of what happened, to all
 #                               partitions (of four or fewer)
 #   keep_for_kafka NAME         a copy for Kafka's own DumpLogSegments, see kafka_accepts
@@ -67,6 +70,25 @@ calls_of()
 	rm -f calls
 	MQ_FAULT_COUNT=$PWD/calls faulty count "$@"
 	calls=$(count_in calls)
+}
+
+until_power_fails()
+{
+	local seed=$1 status=0
+	shift
+
+	rm -rf before
+	mkdir -p before
+	[ ! -d "$store" ] || cp -r "$store/." before
+	: >log
+	MQ_FAULT_LOG=$PWD/log MQ_FAULT_DATA=1 "$@" || status=$?
+	rm -rf "$store"
+	"$(dirname "$faults")/../image/crash-image" before log "$seed" "$store" >pending || return
+	# Whoever comes next sees another boot.
+	cat /proc/sys/kernel/random/uuid >boot
+	export MQ_FAULT_BOOT=$PWD/boot
+	power=off gaps=1
+	return "$status"
 }
 
 sample()
@@ -136,15 +158,16 @@ talk()
 # check_history SEEN ACKED...: what was consumed (SEEN_FORMAT) against what was
 # acknowledged: offsets without a gap (from wherever they begin), each producer's
 # records in its order and none twice, nothing torn, nothing acknowledged missing.
-# Says what is wrong, with status 1.
+# Says what is wrong, with status 1. A segment's name is durable before what was
+# written in front of it, so a power cut may leave a gap.
 check_history()
 {
-	awk '
+	awk -v gaps="${gaps-}" '
 	function wrong(what) { if (bad++ < 10) print what }
 	FILENAME == ARGV[1] {
 		part = $1 "-" $2
 		if (NF < 5 || $4 !~ /^[a-z]+[0-9]*$/ || $5 !~ /^[0-9]+$/) wrong("torn: " $0)
-		if (part in next_offset && $3 != next_offset[part])
+		if (part in next_offset && (gaps ? $3 < next_offset[part] : $3 != next_offset[part]))
 			wrong(part ": offset " $3 ", expected " next_offset[part])
 		next_offset[part] = $3 + 1
 		if ($5 + 0 <= last[part, $4]) wrong(part ": " $4 " " $5 " after " last[part, $4])
@@ -205,9 +228,16 @@ see()
 	return 1
 }
 
+# Where the power failed, a writer must have been there before all is well.
+settle()
+{
+	[ "${power-on}" = on ] || append_more "$1" || return
+	power=on
+}
+
 check_store()
 {
-	see "$1" && check_history seen acked/* && check_files
+	settle "$1" && see "$1" && check_history seen acked/* && check_files
 }
 
 append_more()
@@ -224,7 +254,7 @@ new_history()
 {
 	rm -rf "$store" acked
 	mkdir acked
-	talks=0
+	talks=0 gaps=
 	: >acked/none
 }
 

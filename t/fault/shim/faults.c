@@ -21,9 +21,12 @@
  *	MQ_FAULT_COUNT=FILE          the count, 8 bytes as the machine has them, shared
  *	                             by all processes that are given this file
  *	MQ_FAULT_LOG=FILE            a line for each call that counts:
- *	                             "PID N CALL PATH [PATH2|SIZE@OFFSET] = RESULT",
+ *	                             "PID N CALL PATH [PATH2|SIZE@OFFSET|SIZE] = RESULT",
  *	                             before syncs also "PID N CALL-BEGIN PATH", and for
  *	                             a write to stdout "PID - out SIZE"
+ *	MQ_FAULT_DATA=1              with a write's bytes behind its line, so that crash
+ *	                             images can be made of it (t/fault/image)
+ *	MQ_FAULT_BOOT=FILE           holds the id of a boot, instead of the machine's
  *
  * "create" is an open that makes or empties a file, "unlink" also a rmdir. The
  * count goes on in threads and forked children. What libc's stdio writes is not
@@ -98,6 +101,8 @@ static struct {
 	int error;
 	bool sticky;
 	bool quick;
+	bool data;
+	const char *boot; /* NULL: the machine's own */
 	int log_fd; /* -1: none */
 } plan = {.log_fd = -1};
 
@@ -227,6 +232,8 @@ faults_init(void)
 	if (sync != NULL && strcmp(sync, "quick") != 0)
 		refuse("MQ_FAULT_SYNC", sync);
 	plan.quick = sync != NULL;
+	plan.data = getenv("MQ_FAULT_DATA") != NULL;
+	plan.boot = getenv("MQ_FAULT_BOOT");
 	plan.pattern = getenv("MQ_FAULT_NAME");
 	if (log != NULL)
 		plan.log_fd = open_raw(log, O_WRONLY | O_CREAT | O_APPEND);
@@ -248,6 +255,13 @@ counts(const char *path)
 	if (*rest != '/' && *rest != '\0')
 		return false;
 	return plan.pattern == NULL || fnmatch(plan.pattern, rest + (*rest == '/'), 0) == 0;
+}
+
+/* As the log has it: seen from DIR, which is "/". */
+static const char *
+seen(const char *path)
+{
+	return path[plan.dir_len] != '\0' ? path + plan.dir_len : "/";
 }
 
 /* Of a descriptor; "" if it has none. */
@@ -290,6 +304,8 @@ struct op {
 	uint64_t number;     /* 0: does not count */
 	char path[PATH_MAX]; /* seen from DIR, if it counts */
 	char more[PATH_MAX + 32];
+	const struct iovec *data; /* of a write, for the log; NULL: none */
+	int pieces;
 };
 
 __attribute__((noreturn)) static void
@@ -299,20 +315,39 @@ die(void)
 		syscall(SYS_kill, getpid(), SIGKILL);
 }
 
-__attribute__((format(printf, 1, 2))) static void
-note(const char *fmt, ...)
+/* A line, and the first `bytes` of what an operation wrote, in one piece: threads share
+ * the log. */
+static void
+put_line(const char *line, int len, const struct op *op, long bytes)
+{
+	struct iovec all[IOV_MAX] = {{(void *)(uintptr_t)line, (size_t)len}};
+	int n = 1, saved = errno;
+	long want = len;
+
+	for (; op != NULL && bytes > 0 && n <= op->pieces && n < IOV_MAX; n++) {
+		all[n] = op->data[n - 1];
+		if ((long)all[n].iov_len > bytes)
+			all[n].iov_len = (size_t)bytes;
+		bytes -= (long)all[n].iov_len;
+		want += (long)all[n].iov_len;
+	}
+	if (syscall(SYS_writev, plan.log_fd, all, (long)n) != want)
+		refuse("MQ_FAULT_LOG", "full");
+	errno = saved;
+}
+
+__attribute__((format(printf, 3, 4))) static void
+note(const struct op *op, long bytes, const char *fmt, ...)
 {
 	char line[2 * PATH_MAX + 200];
-	int saved = errno, len;
+	int len;
 	va_list ap;
 
 	va_start(ap, fmt);
 	len = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (len > 0 && (size_t)len < sizeof(line) &&
-	    syscall(SYS_write, plan.log_fd, line, (size_t)len) != len)
-		refuse("MQ_FAULT_LOG", "full");
-	errno = saved;
+	if (len > 0 && (size_t)len < sizeof(line))
+		put_line(line, len, op, bytes);
 }
 
 /* Counts the call if op->path counts, and says what shall become of it. */
@@ -326,8 +361,8 @@ before(struct op *op)
 		return GO;
 	op->number = atomic_fetch_add(count, 1) + 1;
 	if (plan.log_fd != -1 && op->class == SYNC)
-		note("%d %llu %s-begin %s\n", getpid(), (unsigned long long)op->number, op->name,
-		    op->path + plan.dir_len);
+		note(NULL, 0, "%d %llu %s-begin %s\n", getpid(), (unsigned long long)op->number, op->name,
+		    seen(op->path));
 	switch (plan.mode) {
 	case KILL:
 		if (op->number == plan.at)
@@ -371,8 +406,8 @@ after(const struct op *op, long result)
 	if (op->number == 0)
 		return result;
 	if (plan.log_fd != -1)
-		note("%d %llu %s %s %s= %ld\n", getpid(), (unsigned long long)op->number,
-		    op->name, op->path + plan.dir_len, op->more, result);
+		note(op, plan.data ? result : 0, "%d %llu %s %s %s= %ld\n", getpid(), (unsigned long long)op->number,
+		    op->name, seen(op->path), op->more, result);
 	if (op->number == plan.at && (plan.mode == KILL_AFTER || plan.mode == KILL_MID))
 		die();
 	if (op->number == plan.at && plan.mode == STOP_MID)
@@ -425,10 +460,12 @@ write_any(const char *name, int fd, const struct iovec *iov, int n, int64_t offs
 		}
 	}
 	result = syscall(SYS_pwritev2, fd, iov, (long)n, (long)offset, 0L, (long)flags);
+	op.data = iov;
+	op.pieces = n;
 	if (op.number != 0 && plan.log_fd != -1)
 		snprintf(op.more, sizeof(op.more), "%ld@%lld ", result, (long long)offset);
 	else if (fd == STDOUT_FILENO && plan.dir != NULL && plan.log_fd != -1)
-		note("%d - out %ld\n", getpid(), result);
+		note(NULL, 0, "%d - out %ld\n", getpid(), result);
 	return after(&op, result);
 }
 
@@ -439,6 +476,8 @@ call_on_fd(const char *name, enum class class, int fd, long number, long a, long
 
 	if (plan.dir != NULL && ((plan.only & class) != 0 || plan.quick)) {
 		path_of_fd(fd, op.path);
+		if (class == TRUNCATE)
+			snprintf(op.more, sizeof(op.more), "%ld ", a);
 		if (before(&op) == REFUSED) {
 			/* A close that fails has closed. */
 			if (class == CLOSE)
@@ -527,6 +566,8 @@ open_any(int dirfd, const char *name, int flags, mode_t mode)
 	struct op op = {.name = "open", .class = OPEN};
 	struct stat st;
 
+	if (plan.boot != NULL && strcmp(name, "/proc/sys/kernel/random/boot_id") == 0)
+		name = plan.boot;
 	if (plan.dir != NULL) {
 		/* One that makes nothing and empties nothing changes nothing. */
 		if ((plan.only & OPEN) == 0 &&
@@ -638,7 +679,7 @@ renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned fla
 	if (plan.dir != NULL) {
 		path_of_name(to_fd, to, op.path);
 		snprintf(op.more, sizeof(op.more), "%s ",
-		    counts(op.path) ? op.path + plan.dir_len : "-");
+		    counts(op.path) ? seen(op.path) : "-");
 		path_of_name(from_fd, from, op.path);
 		if (!counts(op.path))
 			path_of_name(to_fd, to, op.path);

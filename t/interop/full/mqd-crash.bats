@@ -9,6 +9,8 @@ setup()
 {
 	# shellcheck source=t/interop/mqd/broker.sh
 	. "$BATS_TEST_DIRNAME/../mqd/broker.sh"
+	# shellcheck source=t/interop/mqd/crash.sh
+	. "$BATS_TEST_DIRNAME/../mqd/crash.sh"
 	cd "$BATS_TEST_TMPDIR" || return
 	unset MQ_TEST_BROKER MQ_TEST_KAFKA
 	clients=$BATS_TEST_DIRNAME/../mqd
@@ -17,30 +19,7 @@ setup()
 
 teardown()
 {
-	[ -n "${BATS_TEST_COMPLETED-}" ] || tail -n 20 -- log.* data.log data.err
-	jobs -p | xargs -r kill -KILL 2>/dev/null || :
-}
-
-# start NAME COMMAND...: in the background, with its lines in NAME.
-start()
-{
-	"$clients/crash.py" "${@:2}" >"$1" 2>"log.$1" 3>&- &
-	pids[$1]=$!
-}
-
-stop()
-{
-	kill -TERM "${pids[$1]}"
-	wait "${pids[$1]}"
-}
-
-# grows FILE: more than there was when it was last asked.
-grows()
-{
-	local lines
-	lines=$(wc -l <"$1")
-
-	[ "$lines" -gt "${seen[$1]-0}" ] && seen[$1]=$lines
+	clients_end
 }
 
 @test "idempotent producers and a group's member outlive mqd's crashes" {
