@@ -108,7 +108,8 @@ struct membership_event {
 };
 
 /* Looks at the members again if something may have changed (directory watch, or
- * 250 ms since) and gives one event at a time: 1 with an event, 0 none, -1
+ * 250 ms since; at all of them only if the directory has changed, or 5 s since) and
+ * gives one event at a time: 1 with an event, 0 none, -1
  * (UNKNOWN_MEMBER_ID: somebody removed this member's file, or the offsets topic).
  * ASSIGNED: the claim is held: read the committed offset, begin there. REVOKE:
  * finish and commit the partition, then call membership_released. */

@@ -84,6 +84,9 @@ void kept_tell_damage(struct store *s, struct kept *k);
 
 /* --- members.c ---------------------------------------------------------------- */
 
+/* Does the member of that file live? 1; 0: no, and its file is removed; -1. */
+int member_lives(struct store *s, const char *path, struct err *err);
+
 /* Calls `each` with the name of every group that has a live member whose file
  * is in this partition's directory. */
 int members_each_group(struct store *s, int32_t partition,

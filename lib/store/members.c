@@ -119,11 +119,10 @@ names_read(struct store *s, const char *dir, const char *prefix, struct names *n
 	return err_nomem(err);
 }
 
-/* 1: the file's member lives, its text is appended; 0: it was a dead one's, and
- * is removed, or is gone; -1. A shared lock is tried, so that two who look at
- * the same time do not take each other for the member. */
-static int
-read_living(struct store *s, const char *path, struct buf *text, struct err *err)
+/* A shared lock is tried, so that two who look at the same time do not take each other
+ * for the member. */
+int
+member_lives(struct store *s, const char *path, struct err *err)
 {
 	int fd = os_open(s->os, path, OS_READ), ret = 1;
 
@@ -137,6 +136,15 @@ read_living(struct store *s, const char *path, struct buf *text, struct err *err
 		ret = err_sys(err, errno, "%s: lock", path);
 	}
 	os_close(s->os, fd);
+	return ret;
+}
+
+/* As member_lives, and its text is appended. */
+static int
+read_living(struct store *s, const char *path, struct buf *text, struct err *err)
+{
+	int ret = member_lives(s, path, err);
+
 	if (ret == 1 && os_read_file(s->os, path, MEMBER_FILE_MAX, text, err) == -1)
 		ret = err->code == ERR_NOT_FOUND ? 0 : -1;
 	return ret;

@@ -1,5 +1,13 @@
-/* This process as a member of a group: its file, its claims. See
- * share/doc/format.md section 4. */
+/*
+ * This process as a member of a group: its file, its claims. See share/doc/format.md
+ * section 4.
+ *
+ * Nobody looks at everybody each time: a member comes, goes and shares in one topic
+ * more by a change of the directory, which one stat shows; and one that was killed is
+ * noticed by the one before it, in the order of ids, who removes its file. So an idle
+ * group costs each member two calls a look, however many they are. Now and then all are
+ * looked at all the same, should the one before be stopped.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +19,10 @@
  * it hears something. */
 #define LOOK_NS 250000000LL
 #define LOOK_AGAIN_NS 20000000LL
+#define LOOK_AT_ALL_NS 5000000000LL
+
+/* A directory that changed less than that ago may change again under the same time. */
+#define DIR_SETTLED_MS 100
 
 struct claim {
 	const char *topic; /* the membership's */
@@ -36,6 +48,9 @@ struct membership {
 	struct group_members members;
 	bool looking; /* there may be more events from the last look */
 	int64_t looked_ns;
+	int64_t looked_at_all_ns;
+	int64_t dir_mtime_ms; /* when all were last looked at; -1: that says nothing */
+	int64_t image_end;    /* of the metadata at the last look */
 	struct os_watch watch;
 	bool watching, changed;
 };
@@ -252,6 +267,22 @@ has_topic(const struct membership *m, const char *topic)
 	return false;
 }
 
+/* Has the others look at all members. */
+static void
+touch_dir(const struct membership *m)
+{
+	char dir[STORE_PATH_MAX], tmp[STORE_PATH_MAX];
+	int fd;
+
+	if (snprintf(tmp, sizeof(tmp), "%s/mq.joining.%s", home_dir(m, dir), m->id) >= (int)sizeof(tmp))
+		return;
+	fd = os_open(m->s->os, tmp, OS_WRITE | OS_CREATE);
+	if (fd == -1)
+		return;
+	os_close(m->s->os, fd);
+	(void)os_remove(m->s->os, tmp);
+}
+
 /* A line more in the member's file: whoever reads half of it takes it for none. */
 int
 membership_add_topic(struct membership *m, const char *topic, struct err *err)
@@ -273,8 +304,11 @@ membership_add_topic(struct membership *m, const char *topic, struct err *err)
 		ret = err_sys(err, errno, "%s", m->path);
 	else
 		ret = add_topic(m, topic, err);
-	if (ret == 0)
+	if (ret == 0) {
 		m->size += (int64_t)line.len;
+		touch_dir(m);
+	}
+	m->dir_mtime_ms = -1;
 	m->changed = true;
 	buf_release(&line);
 	return ret;
@@ -329,6 +363,7 @@ membership_join(struct store *s, const char *group, const char *client_id,
 	m->fd = -1;
 	m->group = strdup(group);
 	m->changed = true;
+	m->dir_mtime_ms = -1;
 	if (m->group == NULL)
 		err_nomem(err);
 	if (m->group == NULL || add_topics(m, topics, topic_count, err) == -1 ||
@@ -459,12 +494,12 @@ check_listed(const struct membership *m, const struct group_members *now, struct
 }
 
 static int
-look(struct membership *m, struct err *err)
+look_at_all(struct membership *m, struct err *err)
 {
 	struct group_members now;
 
-	m->changed = false;
-	if (store_refresh(m->s, err) == -1 || group_members(m->s, m->group, &now, err) == -1)
+	m->looked_at_all_ns = os_mono_ns(m->s->os);
+	if (group_members(m->s, m->group, &now, err) == -1)
 		return -1;
 	if (check_listed(m, &now, err) == -1) {
 		group_members_release(&now);
@@ -472,8 +507,62 @@ look(struct membership *m, struct err *err)
 	}
 	group_members_release(&m->members);
 	m->members = now;
+	return 0;
+}
+
+/* 1: the next member after this one lives, or there is none; 0: it was removed. */
+static int
+check_next(const struct membership *m, struct err *err)
+{
+	const struct group_members *all = &m->members;
+	char dir[STORE_PATH_MAX], path[STORE_PATH_MAX];
+	const struct group_member *next = NULL;
+
+	for (size_t i = 0; i < all->count && next == NULL; i++)
+		if (strcmp(all->list[i].id, m->id) == 0)
+			next = &all->list[(i + 1) % all->count];
+	if (next == NULL || strcmp(next->id, m->id) == 0)
+		return 1;
+	if (snprintf(path, sizeof(path), "%s/mq.member.%s.%s", home_dir(m, dir), m->file, next->id) >=
+	    (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "%s: the path is too long", dir);
+	return member_lives(m->s, path, err);
+}
+
+/* 1: the members are those that were last seen; 0: perhaps not; -1. Notes the
+ * directory's time for the next look. */
+static int
+is_unchanged(struct membership *m, struct err *err)
+{
+	struct os *os = m->s->os;
+	int64_t was = m->dir_mtime_ms;
+	char dir[STORE_PATH_MAX];
+	struct os_stat st;
+
+	m->dir_mtime_ms = -1;
+	if (os_stat_path(os, home_dir(m, dir), &st) == -1)
+		return 0; /* whoever lists it says why */
+	if (os_wall_ms(os) - st.mtime_ms > DIR_SETTLED_MS)
+		m->dir_mtime_ms = st.mtime_ms;
+	if (was == -1 || was != m->dir_mtime_ms || m->members.count == 0 ||
+	    os_mono_ns(os) - m->looked_at_all_ns >= LOOK_AT_ALL_NS)
+		return 0;
+	return check_next(m, err);
+}
+
+static int
+look(struct membership *m, struct err *err)
+{
+	int same;
+
+	m->changed = false;
+	if (store_refresh(m->s, err) == -1 || (same = is_unchanged(m, err)) == -1 ||
+	    (same == 0 && look_at_all(m, err) == -1))
+		return -1;
 	m->looked_ns = os_mono_ns(m->s->os);
-	m->looking = true;
+	if (same == 0 || m->waiting > 0 || m->image_end != m->s->image.end_offset)
+		m->looking = true;
+	m->image_end = m->s->image.end_offset;
 	return 0;
 }
 

@@ -464,6 +464,51 @@ test_members(void)
 	sim_disk_free(disk);
 }
 
+/* A member's place among all, by id. */
+static int
+by_member_id(const void *a, const void *b)
+{
+	return strcmp(membership_id(*(struct membership *const *)a),
+	    membership_id(*(struct membership *const *)b));
+}
+
+/* A dead member is noticed by the one before it; if that one is stopped, by the others. */
+static void
+test_stopped_before(void)
+{
+	static const char *const topics[] = {"t"};
+	struct sim_disk *disk = sim_disk_new();
+	struct os *os[3];
+	struct store *s[3];
+	struct membership *m[3], *order[3];
+	size_t held, waiting;
+	struct err err = {0};
+
+	for (int i = 0; i < 3; i++) {
+		os[i] = sim_os_new(disk, (uint64_t)i + 1);
+		s[i] = open_store(os[i], "store");
+		if (i == 0)
+			create(s[0], "t", 6);
+		m[i] = order[i] = membership_join(s[i], "g", "c", topics, 1, &err);
+	}
+	for (int i = 0; i < 9; i++)
+		drain(disk, m[i % 3]);
+	qsort(order, 3, sizeof(order[0]), by_member_id);
+	for (int i = 0; i < 3; i++)
+		if (m[i] == order[1])
+			sim_os_kill(os[i]);
+	for (int i = 0; i < 20; i++)
+		drain(disk, order[2]);
+	membership_counts(order[2], &held, &waiting);
+	is_int((intmax_t)held, 3, "of a dead member and a stopped one the share of the dead is taken");
+	for (int i = 0; i < 3; i++) {
+		membership_leave(m[i]);
+		store_free(s[i]);
+		os_free(os[i]);
+	}
+	sim_disk_free(disk);
+}
+
 #define MANY 24
 
 /* Lets all that live poll in turns; true once nothing more happens. Counts what
@@ -706,6 +751,7 @@ main(void)
 	test_cut();
 	test_assign();
 	test_members();
+	test_stopped_before();
 	test_many();
 	test_stopped();
 	test_full();
