@@ -23,6 +23,7 @@ static const struct own_error {
     {ERR_CONFIG, "CONFIG"},
     {ERR_AGAIN, "AGAIN"},
     {ERR_CLOSED, "CLOSED"},
+    {ERR_SERVED, "SERVED"},
 };
 
 static const struct kafka_error {

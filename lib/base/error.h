@@ -31,6 +31,7 @@ enum {
 	ERR_CONFIG = -111,    /* a configuration value is bad */
 	ERR_AGAIN = -112,     /* the files changed under a lockless reader: look again */
 	ERR_CLOSED = -113,    /* the other side is gone */
+	ERR_SERVED = -114,    /* a daemon has the store, or is about to: go through it */
 
 	/* Kafka's: all of them, by name. */
 #define ERR_KAFKA(code, name, retriable) ERR_##name = (code),

@@ -57,18 +57,13 @@ static struct target *
 open_store(struct connection *c, struct err *err)
 {
 	struct broker_options bo = broker_options(c);
-	struct target *served = target_broker_of_store(c->os, c->where.path, &bo, err);
 	struct store_options so;
 
-	if (served != NULL)
-		report_info("store %s is served: through its mqd.sock", c->where.path);
-	if (served != NULL || err->code != 0)
-		return served;
 	store_options_default(&so);
 	so.create = c->mode == CONNECT_WRITE;
 	so.lock_wait_ms = c->timeout_ms >= 0 ? c->timeout_ms : LOCK_WAIT_MS;
 	so.auto_create_topics = config_number(&c->config, PROP_AUTO_CREATE_TOPICS) != 0;
-	return target_store_new(c->os, c->where.path, &so, err);
+	return target_switch_new(c->os, c->where.path, &so, &bo, err);
 }
 
 int

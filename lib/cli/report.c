@@ -98,6 +98,7 @@ static const struct status_row {
     {ERR_CONFIG, EXIT_CONFIG},
     {ERR_AGAIN, EXIT_LATER},
     {ERR_CLOSED, EXIT_LATER},
+    {ERR_SERVED, EXIT_LATER},
     /* Kafka's, where being retriable does not say it. */
     {ERR_UNKNOWN_SERVER_ERROR, EXIT_INTERNAL},
     {ERR_UNKNOWN_TOPIC_OR_PARTITION, EXIT_NOINPUT},

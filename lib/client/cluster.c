@@ -464,14 +464,27 @@ client_cluster_new(struct os *os, const struct cluster_config *config, const str
 }
 
 void
-client_cluster_free(struct cluster *c)
+client_cluster_close(struct cluster *c)
 {
-	if (c == NULL)
-		return;
 	c->is_freeing = true;
 	while (c->first != NULL)
 		ask_release(c->first);
 	os_timer_stop(c->os, &c->wake);
+	nodes_close(c);
+}
+
+bool
+client_cluster_is_closed(const struct cluster *c)
+{
+	return c->links_live == 0;
+}
+
+void
+client_cluster_free(struct cluster *c)
+{
+	if (c == NULL)
+		return;
+	client_cluster_close(c);
 	metadata_free(c);
 	nodes_free(c);
 	free(c);

@@ -103,6 +103,7 @@ struct cluster_config {
 
 struct cluster_events {
 	void (*refreshed)(void *ctx); /* new metadata, or the attempt failed */
+	void (*lost)(void *ctx);      /* a connection was lost, or not had; NULL: it is noted */
 	void *ctx;
 };
 
@@ -115,6 +116,11 @@ struct cluster *client_cluster_new(struct os *os, const struct cluster_config *c
 
 /* Cancels all asks, closes all links; turns the loop until they are gone. */
 void client_cluster_free(struct cluster *c);
+
+/* The same in steps, for who may not turn the loop: once it is closed, freeing waits for
+ * nothing. Nothing may be asked any more. */
+void client_cluster_close(struct cluster *c);
+bool client_cluster_is_closed(const struct cluster *c);
 
 void cluster_ask(struct cluster *c, struct ask *a);
 

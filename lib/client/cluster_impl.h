@@ -59,6 +59,7 @@ struct cluster {
 
 /* cluster_nodes.c */
 int nodes_from_list(struct cluster *c, struct err *err);
+void nodes_close(struct cluster *c);
 void nodes_free(struct cluster *c);
 struct node *node_find(struct cluster *c, int32_t id);
 int nodes_take(struct cluster *c, int32_t id, const char *host, int32_t host_len, int32_t port,

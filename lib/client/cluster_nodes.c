@@ -145,10 +145,15 @@ close_links(struct node *n)
 }
 
 void
-nodes_free(struct cluster *c)
+nodes_close(struct cluster *c)
 {
 	for (struct node *n = c->nodes; n != NULL; n = n->next)
 		close_links(n);
+}
+
+void
+nodes_free(struct cluster *c)
+{
 	while (c->links_live > 0 && os_turn(c->os, -1) != -1)
 		;
 	while (c->nodes != NULL) {
@@ -209,14 +214,21 @@ nodes_take(struct cluster *c, int32_t id, const char *host, int32_t host_len, in
 
 /* --- connections --------------------------------------------------------------- */
 
+/* Whoever wants to hear of each loss says himself what is to be said. */
+static enum os_level
+note_level(const struct node_link *nl, bool is_time)
+{
+	return is_time && nl->node->ever_up && nl->node->cluster->events.lost == NULL ? OS_WARN
+										      : OS_DEBUG;
+}
+
 static void
 on_up(struct link *l, void *ctx)
 {
 	struct node_link *nl = ctx;
 
 	(void)l;
-	os_note(nl->node->cluster->os,
-	    nl->failures >= TELL_FAILURES && nl->node->ever_up ? OS_WARN : OS_DEBUG,
+	os_note(nl->node->cluster->os, note_level(nl, nl->failures >= TELL_FAILURES),
 	    "%s: connected", nl->node->address);
 	nl->failures = 0;
 	nl->node->ever_up = true;
@@ -256,11 +268,12 @@ on_down(struct link *l, void *ctx, const struct err *why)
 	nl->failures++;
 	nl->retry_ns =
 	    os_mono_ns(c->os) + cluster_backoff_ms(c->os, nl->failures) * INT64_C(1000000);
-	os_note(c->os, nl->failures == TELL_FAILURES && n->ever_up ? OS_WARN : OS_DEBUG, "%s%s",
-	    why->text, n->ever_up ? "; trying on" : "");
+	os_note(c->os, note_level(nl, nl->failures == TELL_FAILURES), "%s%s", why->text, n->ever_up ? "; trying on" : "");
 	if (c->turn == n)
 		c->turn = n->next;
 	cluster_wake(c);
+	if (c->events.lost != NULL)
+		c->events.lost(c->events.ctx);
 }
 
 static int

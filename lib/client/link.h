@@ -93,8 +93,4 @@ int link_send(struct link *l, struct link_request *r, const void *msg, struct er
 /* Nobody waits for the answer any more: `done` will not come. */
 void link_forget(struct link_request *r);
 
-/* Does a broker answer at this address, at the first try? Turns the loop until that is
- * clear. */
-bool link_answers(struct os *os, const struct link_identity *who, const char *address);
-
 #endif

@@ -78,7 +78,8 @@ struct metadata_call {
 
 enum target_acks { ACKS_ALL = -1, ACKS_NONE = 0, ACKS_LEADER = 1 };
 
-/* One sealed batch. In a store: ACKS_ALL is done when it is synced, ACKS_LEADER
+/* One sealed batch. What has a producer's id and number, since another target was given it
+ * before, is not appended again if the log has it. In a store: ACKS_ALL is done when it is synced, ACKS_LEADER
  * when it is written, ACKS_NONE when it was taken. */
 struct produce_call {
 	struct call call;
@@ -450,17 +451,20 @@ struct broker_options {
 	bool patient;          /* brokers that were there and have gone are waited for */
 	const char *assignors; /* of group members, best first: "cooperative-sticky,range" */
 	int64_t session_timeout_ms; /* of group members; 0: as is usual */
+	void (*lost)(void *ctx);    /* a connection was lost, or not had; NULL: the user is told */
+	void *ctx;
 };
 
 /* The brokers of a cluster, which are not connected to yet: whoever cannot be reached
  * is told of by the first call. ERR_INVALID (servers is no such list), ERR_NOMEM. */
 struct target *target_broker_new(struct os *os, const struct broker_options *o, struct err *err);
 
-/* The broker that serves a store, through its socket, DIR/mqd.sock: nobody else may write
- * there. NULL with err->code 0: there is none, or none that answers; else as
- * target_broker_new. `o` names no servers. */
-struct target *target_broker_of_store(struct os *os, const char *dir,
-    const struct broker_options *o, struct err *err);
+/* A store, or the broker that serves it: whichever it is now, also when that changes while
+ * calls are under way, and while a group is consumed. A daemon that has the store without a
+ * socket, as Apache Kafka's, is waited for: so->lock_wait_ms, then ERR_BUSY. `bo` names no
+ * servers; its strings live as long as the target. Errors as store_open; ERR_BUSY. */
+struct target *target_switch_new(struct os *os, const char *dir, const struct store_options *so,
+    const struct broker_options *bo, struct err *err);
 
 /* Is it a list of brokers? -1: ERR_INVALID. */
 int target_broker_check(const char *servers, struct err *err);

@@ -140,6 +140,14 @@ on_refreshed(void *ctx)
 }
 
 static void
+on_lost(void *ctx)
+{
+	struct broker_target *bt = ctx;
+
+	bt->options.lost(bt->options.ctx);
+}
+
+static void
 broker_withdraw(struct target *t, struct call *c)
 {
 	struct broker_target *bt = broker_target_of(t);
@@ -178,6 +186,22 @@ broker_free(struct target *t)
 	free(bt->client_id);
 	free(bt->assignors);
 	free(bt);
+}
+
+void
+broker_close(struct target *t)
+{
+	struct broker_target *bt = broker_target_of(t);
+
+	os_timer_stop(t->os, &bt->produce_timer);
+	os_timer_stop(t->os, &bt->fetch_timer);
+	client_cluster_close(bt->cluster);
+}
+
+bool
+broker_is_closed(struct target *t)
+{
+	return client_cluster_is_closed(broker_target_of(t)->cluster);
 }
 
 static const struct target_ops broker_ops = {
@@ -240,6 +264,8 @@ target_broker_new(struct os *os, const struct broker_options *o, struct err *err
 		err_nomem(err);
 		goto fail;
 	}
+	if (o->lost != NULL)
+		events.lost = on_lost;
 	bt->target = (struct target){
 	    .ops = &broker_ops,
 	    .os = os,
@@ -273,23 +299,4 @@ fail:
 	}
 	free(bt);
 	return NULL;
-}
-
-struct target *
-target_broker_of_store(
-    struct os *os, const char *dir, const struct broker_options *o, struct err *err)
-{
-	struct link_identity who = {.client_id = o->client_id, .software_version = o->version};
-	struct broker_options served = *o;
-	char address[OS_ADDRESS_MAX];
-	struct os_stat st;
-
-	err->code = 0;
-	/* A socket that a killed broker left behind answers nothing. */
-	if (snprintf(address, sizeof(address), "unix:%s/mqd.sock", dir) >= (int)sizeof(address) ||
-	    os_stat_path(os, address + strlen("unix:"), &st) == -1 ||
-	    !link_answers(os, &who, address))
-		return NULL;
-	served.servers = address;
-	return target_broker_new(os, &served, err);
 }

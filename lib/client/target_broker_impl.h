@@ -9,6 +9,8 @@
 
 #include "wire_gen.h"
 
+#define MEMBER_ID_MAX 256
+
 struct broker_target;
 struct outlet;
 struct source;
@@ -90,6 +92,12 @@ char *wire_str_dup(struct arena *a, struct wire_str s);
 int broker_err(struct err *err, int code, struct wire_str message, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* target_broker.c: the brokers are gone for good: nothing is tried any more. Calls that are
+ * finished are told, others must have been withdrawn. target_free waits for nothing once
+ * broker_is_closed. */
+void broker_close(struct target *t);
+bool broker_is_closed(struct target *t);
+
 /* target_broker_metadata.c */
 void broker_metadata(struct target *t, struct metadata_call *c);
 
@@ -129,6 +137,11 @@ void broker_members_refreshed(struct broker_target *bt);
 /* Whose commits they are; generation -1: it was put out of the group. */
 int32_t member_generation(const struct target_member *m);
 const char *member_id(const struct target_member *m);
+/* One that has just been made asks to be taken for the member that it was before, so that
+ * the group need not wait for that one's session to end. */
+void member_resume(struct target_member *m, const char *id);
+/* As leaving, but nobody is there to be told. */
+void broker_group_abandon(struct target_member *m);
 /* A commit was refused: it is not in the group any more. */
 void member_lost(struct target_member *m, const char *why);
 

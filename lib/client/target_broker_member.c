@@ -1,4 +1,5 @@
 /* A member of a group of a cluster: what it holds, takes, and lets go of. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -307,6 +308,12 @@ member_generation(const struct target_member *m)
 	return m->generation;
 }
 
+void
+member_resume(struct target_member *m, const char *id)
+{
+	snprintf(m->id, sizeof(m->id), "%s", id);
+}
+
 const char *
 member_id(const struct target_member *m)
 {
@@ -388,16 +395,29 @@ leave(struct target_member *m)
 	cluster_ask(m->bt->cluster, &l->ask);
 }
 
-void
-broker_group_leave(struct target_member *m)
+static void
+member_unlink(struct target_member *m)
 {
-	struct broker_target *bt = m->bt;
-
 	os_timer_stop(m->bt->target.os, &m->pump);
 	member_cancel(m);
 	*m->link = m->next;
 	if (m->next != NULL)
 		m->next->link = m->link;
+}
+
+void
+broker_group_abandon(struct target_member *m)
+{
+	member_unlink(m);
+	member_free(m);
+}
+
+void
+broker_group_leave(struct target_member *m)
+{
+	struct broker_target *bt = m->bt;
+
+	member_unlink(m);
 	if (m->id[0] != '\0' && m->state != MEMBER_FAILED)
 		leave(m);
 	/* Whoever leaves may end at once, by a signal: the others should not have to wait for

@@ -56,7 +56,7 @@ struct target_member {
 	bool is_cooperative;
 	enum member_state state;
 	bool wants_rejoin;  /* as soon as it is STABLE */
-	char id[256];	    /* empty: none yet */
+	char id[MEMBER_ID_MAX]; /* empty: none yet */
 	int32_t generation; /* -1: not in the group */
 	struct member_part *parts;
 	struct ask join, sync, heartbeat, metadata;

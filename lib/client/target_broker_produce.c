@@ -9,6 +9,9 @@
  * the numbers it had. A partition whose broker has lost count begins anew with the next
  * epoch (KIP-360), and so does one where a batch was given up.
  *
+ * A batch that comes with a number keeps it, and those behind it go on from there: so a
+ * batch in doubt can go from one target to another.
+ *
  * A broker that gives no producer ids gets one batch of a partition at a time, and so does
  * one that has not taken any of this producer yet.
  */
@@ -369,6 +372,13 @@ broker_produce(struct target *t, struct produce_call *c)
 	    .records = view.last_offset_delta + 1,
 	    .sequence = -1,
 	    .deadline_ns = os_mono_ns(t->os) + timeout_ms * 1000000};
+	if (view.producer_id != NO_PRODUCER) {
+		/* It was sent before, by another target: the log may have it. */
+		b->sequence = view.base_sequence;
+		o->id = view.producer_id;
+		o->epoch = view.producer_epoch;
+		o->next_sequence = sequence_add(b->sequence, b->records);
+	}
 	*o->last = b;
 	o->last = &b->next;
 	bt->unfinished++;

@@ -68,26 +68,48 @@ check_keys(const struct store_partition *p, const struct batch *b, struct err *e
 /* What this topic's settings forbid in a batch that is sound in itself. */
 static int
 check_batch(const struct store_partition *p, const uint8_t *bytes, size_t len, int64_t now,
-    struct err *err)
+    struct batch *b, struct err *err)
 {
-	struct batch b;
-
-	if (batch_view(bytes, len, &b) != BATCH_OK)
+	if (batch_view(bytes, len, b) != BATCH_OK)
 		return err_set(err, ERR_CORRUPT_MESSAGE, "%s-%d: not a whole batch", p->topic, p->number);
-	if (b.record_count <= 0)
+	if (b->record_count <= 0)
 		return err_set(err, ERR_INVALID_RECORD, "%s-%d: a batch without records", p->topic,
 		    p->number);
-	if (!p->log.config.append_time && b.max_timestamp != NO_TIMESTAMP &&
-	    b.max_timestamp > now && b.max_timestamp - now > p->after_max_ms)
+	if (!p->log.config.append_time && b->max_timestamp != NO_TIMESTAMP &&
+	    b->max_timestamp > now && b->max_timestamp - now > p->after_max_ms)
 		return err_set(err, ERR_INVALID_TIMESTAMP,
 		    "%s-%d: timestamp %lld is more than message.timestamp.after.max.ms (%lld) ahead",
-		    p->topic, p->number, (long long)b.max_timestamp, (long long)p->after_max_ms);
-	if (!p->log.config.append_time && b.base_timestamp >= 0 &&
-	    now - b.base_timestamp > p->before_max_ms)
+		    p->topic, p->number, (long long)b->max_timestamp, (long long)p->after_max_ms);
+	if (!p->log.config.append_time && b->base_timestamp >= 0 &&
+	    now - b->base_timestamp > p->before_max_ms)
 		return err_set(err, ERR_INVALID_TIMESTAMP,
 		    "%s-%d: timestamp %lld is more than message.timestamp.before.max.ms (%lld) behind",
-		    p->topic, p->number, (long long)b.base_timestamp, (long long)p->before_max_ms);
-	return p->log.config.cleanup_compact ? check_keys(p, &b, err) : 0;
+		    p->topic, p->number, (long long)b->base_timestamp, (long long)p->before_max_ms);
+	return p->log.config.cleanup_compact ? check_keys(p, b, err) : 0;
+}
+
+/* A batch that a daemon was sent, which may have written it before it went, bears its
+ * producer's number. 1: it is there, `out` says where; 0; -1. One that the log would
+ * refuse is not there: nobody waits for its number any more, so it goes without. */
+static int
+find_again(struct store_partition *p, uint8_t *bytes, struct batch *b,
+    struct mlog_appended *out, struct err *err)
+{
+	struct producer_batch same;
+	int got;
+
+	if (b->producer_id < 0 || b->base_sequence < 0 || batch_is_transactional(b))
+		return 0;
+	if (!p->log.producers_loaded && mlog_load_producers(&p->log, err) == -1)
+		return -1;
+	got = producers_check(&p->log.producers, b, true, &same, err);
+	if (got == 1)
+		*out = (struct mlog_appended){.base_offset = same.last_offset - same.offset_delta,
+		    .last_offset = same.last_offset,
+		    .append_time = p->log.config.append_time ? same.timestamp : -1};
+	if (got == -1)
+		batch_set_producer(bytes, NO_PRODUCER, -1, NO_SEQUENCE);
+	return got == 1;
 }
 
 static int
@@ -95,9 +117,14 @@ append_entered(struct store *s, struct store_partition *p, uint8_t *bytes, size_
     struct mlog_appended *out, struct err *err)
 {
 	int64_t now = os_wall_ms(s->os);
+	struct batch b;
+	int got;
 
-	if (check_batch(p, bytes, len, now, err) == -1)
+	if (check_batch(p, bytes, len, now, &b, err) == -1)
 		return -1;
+	got = find_again(p, bytes, &b, out, err);
+	if (got != 0)
+		return got == 1 ? 0 : -1;
 	return mlog_append(&p->log, bytes, len, p->leader_epoch, now, out, err);
 }
 

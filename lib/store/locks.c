@@ -86,6 +86,26 @@ lock_has_daemon(struct os *os, const char *store)
 }
 
 int
+lock_serves(struct os *os, const char *store)
+{
+	char path[STORE_PATH_MAX];
+	struct os_stat st;
+	struct err ignored;
+
+	if (snprintf(path, sizeof(path), "%s/mqd.starting", store) >= (int)sizeof(path))
+		return -1;
+	switch (daemon_is_coming(os, path, &ignored)) {
+	case 0:
+		return 0;
+	case 1:
+		snprintf(path, sizeof(path), "%s/mqd.sock", store);
+		return os_stat_path(os, path, &st) == 0 ? 1 : -1;
+	default:
+		return -1;
+	}
+}
+
+int
 lock_no_daemon(const struct lock_wait *w, const char *store, struct err *err)
 {
 	char path[STORE_PATH_MAX];
@@ -200,10 +220,16 @@ store_lock(struct store *s, struct err *err)
 	struct lock_wait w = store_wait(s);
 	char path[STORE_PATH_MAX];
 
-	if (check_writable(s, err) == -1 || make_way(s, &w, err) == -1 ||
-	    store_path(s, path, ".lock", err) == -1)
+	if (s->options.yields)
+		w.most_ms = 0;
+	if (check_writable(s, err) == -1 || store_path(s, path, ".lock", err) == -1)
 		return -1;
-	return lock_file(&w, s->lock_fd, OS_LOCK_SHARED, path, LOCK_HOLDER_STORE, err);
+	if (make_way(s, &w, err) == 0 &&
+	    lock_file(&w, s->lock_fd, OS_LOCK_SHARED, path, LOCK_HOLDER_STORE, err) == 0)
+		return 0;
+	if (s->options.yields && err->code == ERR_BUSY)
+		err_set(err, ERR_SERVED, "%s: " LOCK_HOLDER_STORE, path);
+	return -1;
 }
 
 void

@@ -35,6 +35,10 @@ int lock_no_daemon(const struct lock_wait *w, const char *store, struct err *err
 /* Is a daemon coming, or here? Also where that cannot be seen. */
 bool lock_has_daemon(struct os *os, const char *store);
 
+/* Does a daemon serve the store now? 1: it is here, or about to be, and has a socket;
+ * 0: there is none; -1: neither can be said. */
+int lock_serves(struct os *os, const char *store);
+
 /* Both locks of a writer: `.lock` of STORE shared, mq.lock of PARTITION exclusive. */
 struct partition_lock {
 	struct os *os;

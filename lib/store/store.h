@@ -28,6 +28,7 @@ struct store_options {
 	bool read_only;          /* never write, not even hints */
 	bool force_network;      /* write although it is on a network file system */
 	int64_t lock_wait_ms;    /* longest wait for a lock; -1 without limit */
+	bool yields;             /* a daemon is not waited for: ERR_SERVED at once */
 	int64_t disk_min_free;   /* refuse appends below; bytes; at most an eighth of the
 	                            file system. Metadata and commits may use it up */
 	bool auto_create_topics; /* auto.create.topics.enable */
@@ -58,7 +59,7 @@ int store_refresh(struct store *s, struct err *err);
 
 /* Appends one sealed and checked batch to a partition: locks, looks again,
  * appends, writes the hint, unlocks. Errors: UNKNOWN_TOPIC_OR_PARTITION,
- * ERR_BUSY (lock wait over), ERR_REFUSED, ERR_NO_SPACE, ERR_IO, INVALID_TIMESTAMP
+ * ERR_BUSY (lock wait over), ERR_SERVED, ERR_REFUSED, ERR_NO_SPACE, ERR_IO, INVALID_TIMESTAMP
  * (message.timestamp.before/after.max.ms), INVALID_RECORD (no key, but the topic
  * is compacted), and mlog's. */
 int store_append(struct store *s, const char *topic, int32_t partition, uint8_t *bytes, size_t len,

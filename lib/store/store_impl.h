@@ -102,7 +102,7 @@ int store_read_metadata(struct store *s, struct err *err);
 
 /* --- locks.c ------------------------------------------------------------------ */
 
-/* `.lock` shared. ERR_BUSY, ERR_REFUSED. */
+/* `.lock` shared. ERR_BUSY, ERR_SERVED, ERR_REFUSED. */
 int store_lock(struct store *s, struct err *err);
 void store_unlock(struct store *s);
 
