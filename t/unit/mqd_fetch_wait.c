@@ -177,6 +177,45 @@ test_deleted(void)
 	    late, wrong);
 }
 
+/* Before version 13 the answer has the names that the session keeps. */
+static void
+test_session_ended(void)
+{
+	const struct fetch_response *out;
+	struct client *a, *b;
+	struct fetch_ask ask;
+	struct world w;
+	int32_t id;
+
+	begin(&w);
+	a = client_new(w.os, BROKER_ADDRESS);
+	b = client_new(w.os, BROKER_ADDRESS);
+	ask_fetch(&ask, "a", 0, 1, 0);
+	ask.in.session_epoch = 0;
+	out = client_ask(a, 1, 12, &ask.in);
+	id = out != NULL ? out->session_id : 0;
+	ok(id != 0, "a session");
+	ask_fetch(&ask, "a", 0, 1, 5000);
+	ask.in.session_id = id;
+	ask.in.session_epoch = 1;
+	client_send(a, 1, 12, &ask.in);
+	for (int i = 0; i < TURNS; i++)
+		os_turn(w.os, 1);
+	ask_fetch(&ask, "b", 0, 1, 0);
+	ask.in.session_id = id;
+	ask.in.session_epoch = -1;
+	out = client_ask(b, 1, 12, &ask.in);
+	ok(out != NULL && out->error_code == 0, "is ended by somebody else while a fetch of it waits");
+	produce_one(b, "a", 0, -1, 1, "second");
+	(void)answered_ms(a, &out);
+	ok(out != NULL && out->responses.count == 1 &&
+		out->responses.items[0].topic.len == 1 && out->responses.items[0].topic.data[0] == 'a',
+	    "which is answered all the same");
+	client_free(a);
+	client_free(b);
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -184,5 +223,6 @@ main(void)
 	test_race(40, "one that is not synced yet when it is looked at");
 	test_sum();
 	test_deleted();
+	test_session_ended();
 	return tap_done();
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "mqd/api/fetch_impl.h"
+#include "mqd/api/view.h"
 
 static void
 slice_sent(void *ctx)
@@ -58,6 +59,23 @@ same_topic(const struct fetch_entry *a, const struct fetch_entry *b)
 	return a->topic_len == b->topic_len && memcmp(a->topic, b->topic, a->topic_len) == 0;
 }
 
+/* A session's name may go with it before the answer is made. -1: no memory. */
+static int
+put_topic(struct fetch *f, const struct fetch_entry *e, struct fetch_response_topic *out)
+{
+	const char *name = e->topic != NULL ? e->topic : "";
+
+	if (f->context.session != NULL) {
+		view_make_room(f->x, e->topic_len + 64);
+		name = arena_memdup(&f->x->arena, name, e->topic_len);
+	}
+	if (name == NULL)
+		return -1;
+	out->topic = wire_str_of_mem(name, e->topic_len);
+	out->topic_id = e->topic_id;
+	return 0;
+}
+
 /* The parts that are to be told, in topics: neighbours of one topic share one. */
 static int
 put_parts(struct fetch *f, struct fetch_response *out, const struct fetch_part **told, size_t count)
@@ -74,8 +92,8 @@ put_parts(struct fetch *f, struct fetch_response *out, const struct fetch_part *
 
 		if (i == 0 || !same_topic(told[i - 1]->entry, e)) {
 			t = &out->responses.items[out->responses.count++];
-			t->topic = wire_str_of_mem(e->topic != NULL ? e->topic : "", e->topic_len);
-			t->topic_id = e->topic_id;
+			if (put_topic(f, e, t) == -1)
+				return -1;
 			t->partitions.items = &items[i];
 		}
 		t->partitions.count++;
