@@ -30,6 +30,8 @@ metadata_changed(void *ctx, const char *topic, const struct uuid *topic_id)
 {
 	struct broker *b = ctx;
 
+	if (b->stopping)
+		return;
 	if (topic == NULL) {
 		broker_reloaded(b);
 		return;
@@ -182,6 +184,7 @@ net_stopped(void *ctx)
 {
 	struct broker *b = ctx;
 
+	b->stopping = true;
 	logs_stop(b->logs, logs_stopped, b);
 }
 

@@ -63,6 +63,7 @@ struct broker {
 	bool trace; /* note every request and answer (mqd -v -v) */
 	void (*stopped)(void *ctx); /* broker_stop's */
 	void *stopped_ctx;
+	bool stopping; /* the logs are: what the metadata says now is for the next start */
 	bool given_up; /* a start that fails has come to rest */
 	bool failed; /* the data directory takes nothing more */
 	struct broker_stats stats;

@@ -1,5 +1,6 @@
 /* Metadata, CreateTopics, DeleteTopics, CreatePartitions and their kin, as clients see
  * them. What Apache Kafka answers in each case: t/interop/oracle_cases/topics.py. */
+#include "mqd/groups/home.h"
 #include "mqd_broker_test.h"
 
 #define METADATA 3
@@ -327,6 +328,34 @@ test_many(struct client *c)
 	ok(m != NULL && m->topics.count == 4, "and told of");
 }
 
+/* Nobody waits for a topic that is made on the way, so a stop may come before it is. */
+static void
+test_stop(void)
+{
+	int ended = 0;
+
+	for (int drawn = 0; drawn < 100; drawn++) {
+		struct world w;
+		bool stopped = false;
+		uint8_t chance;
+
+		world_begin(&w, 2, NULL);
+		for (int i = 0; i < drawn; i++) /* what comes first is another each time */
+			os_random(w.os, &chance, 1);
+		home_make_topic(w.broker);
+		broker_stop(w.broker, world_stopped, &stopped);
+		while (!stopped && os_turn(w.os, 1000) > 0)
+			;
+		ended += stopped;
+		broker_free(w.broker);
+		while (os_turn(w.os, 0) > 0)
+			;
+		os_free(w.os);
+		world_end(&w);
+	}
+	is_int(ended, 100, "a topic that is made as the broker stops does not hold it up");
+}
+
 int
 main(void)
 {
@@ -347,5 +376,6 @@ main(void)
 	client_free(c);
 	world_stop(&w);
 	world_end(&w);
+	test_stop();
 	return tap_done();
 }
