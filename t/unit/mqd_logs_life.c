@@ -160,6 +160,55 @@ test_listed(void)
 	node_end(&n);
 }
 
+/* A checkpoint file that cannot be written now is so when there is space again. */
+static void
+test_listed_full(void)
+{
+	struct one_append o;
+	struct plog *l;
+	struct node n;
+
+	node_init(&n, 12);
+	node_start(&n);
+	l = node_plog(&n, "t");
+	fill(&n, l, 1);
+	sim_advance_ms(n.disk, LOGS_CHECKPOINT_MS);
+	node_settle(&n);
+	fault_plan(n.os, &(struct fault_plan){
+			     .calls = FAULT_CREATE, .at = 1, .kind = FAULT_FAIL, .error = ENOSPC});
+	plog_delete(l);
+	node_settle(&n);
+	is_int((intmax_t)fault_fired(n.os), 1, "the disk is full as a topic is deleted");
+	l = node_plog(&n, "u");
+	append_begin(l, &o, (struct make){.value = 10});
+	node_settle(&n);
+	ok(o.done && o.a.code == 0, "the next one is made as soon as it is not");
+	free(o.bytes);
+	ok(node_stop(&n, &l, 1), "a clean stop");
+	node_end(&n);
+}
+
+/* What a timer of somebody's brings when the stop has begun. */
+static void
+test_stopping(void)
+{
+	struct one_append late = {0};
+	struct plog *l;
+	struct node n;
+
+	node_init(&n, 13);
+	node_start(&n);
+	l = node_plog(&n, "t");
+	fill(&n, l, 1);
+	logs_stop(n.s, node_is_stopped, &n);
+	append_begin(l, &late, (struct make){.value = 10});
+	node_settle(&n);
+	ok(late.done && late.a.code == ERR_NOT_LEADER_OR_FOLLOWER, "a stop takes nothing more");
+	ok(n.stopped && !n.stop_bad && l->end_offset == 1, "and is a clean one");
+	free(late.bytes);
+	node_end(&n);
+}
+
 static void
 test_idle(void)
 {
@@ -190,6 +239,42 @@ test_idle(void)
 	is_str(n.notes, "", "without a word");
 	ok(node_stop(&n, l, 3), "a clean stop");
 	node_end(&n);
+}
+
+/* A log is closed while it is read: the reader's files are all that stays open. */
+static void
+test_idle_read(void)
+{
+	size_t least = SIZE_MAX, most = 0;
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct one_append o;
+		struct one_read r = {0};
+		struct plog *l[2];
+		struct node n;
+		size_t open;
+
+		node_init(&n, 800 + seed);
+		n.options.open_max = 1;
+		node_start(&n);
+		l[0] = node_plog(&n, "a");
+		l[1] = node_plog(&n, "b");
+		fill(&n, l[0], 1);
+		append_begin(l[1], &o, (struct make){.value = 10});
+		for (uint64_t turns = seed % 8; turns > 0; turns--)
+			os_turn(n.os, 0);
+		(void)read_one(&n, l[0], &r, 0, 1000);
+		plog_read_release(&r.r);
+		node_settle(&n);
+		sim_advance_ms(n.disk, LOGS_IDLE_MS + LOGS_CHECKPOINT_MS);
+		node_settle(&n);
+		open = fault_open_count(n.os);
+		least = open < least ? open : least;
+		most = open > most ? open : most;
+		free(o.bytes);
+		node_end(&n);
+	}
+	is_int((intmax_t)most, (intmax_t)least, "a log that is closed while it is read leaves no file open");
 }
 
 static void
@@ -257,6 +342,57 @@ test_sync_fails(void)
 	node_end(&n);
 }
 
+struct one_trim {
+	struct plog_trim t;
+	bool done;
+};
+
+static void
+one_trim_done(struct plog_trim *t)
+{
+	((struct one_trim *)t->ctx)->done = true;
+}
+
+/* A log's start is moved up, twice, while a sync, or a sync of the checkpoint files, fails. */
+static void
+test_trim_fails(void)
+{
+	int hung = 0, stuck = 0, wrong = 0;
+
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct one_trim trims[2] = {{.t.offset = 1}, {.t.offset = 2}};
+		struct one_append o;
+		struct node n;
+		struct plog *l;
+
+		node_init(&n, 700 + seed);
+		node_start(&n);
+		l = node_plog(&n, "t");
+		fill(&n, l, 5);
+		fault_plan(n.os, &(struct fault_plan){
+				     .calls = FAULT_SYNC, .at = seed % 3 + 1, .kind = FAULT_FAIL});
+		append_begin(l, &o, (struct make){.value = 10});
+		for (int i = 0; i < 2; i++) {
+			trims[i].t.done = one_trim_done;
+			trims[i].t.ctx = &trims[i];
+			plog_trim(l, &trims[i].t);
+			for (uint64_t turns = seed / 6; i == 0 && turns > 0; turns--)
+				os_turn(n.os, 0);
+		}
+		node_settle(&n);
+		hung += !trims[0].done || !trims[1].done || !o.done;
+		for (int i = 0; i < 2; i++)
+			wrong += trims[i].done && trims[i].t.err.code == ERR_NOMEM;
+		logs_stop(n.s, node_is_stopped, &n);
+		stuck += !node_turn(&n, &n.stopped);
+		node_end(&n);
+		free(o.bytes);
+	}
+	ok(hung == 0, "whoever moves a log's start is told, whatever fails (%d not)", hung);
+	ok(stuck == 0, "and a stop ends (%d not)", stuck);
+	ok(wrong == 0, "no failure is called a lack of memory (%d were)", wrong);
+}
+
 /* Rot below the recovery point, on the only replica. */
 static void
 test_rot(void)
@@ -302,7 +438,7 @@ test_cut(void)
 	struct one_job j = {.j = {.run = cut_run, .done = one_job_done, .ctx = &j, .alone = true}};
 	struct node n;
 	struct plog *l;
-	int records, done = 0;
+	int records, done = 0, tail = 0;
 
 	node_init(&n, 9);
 	sim_settings(n.disk)->sync_ms = 5;
@@ -323,7 +459,57 @@ test_cut(void)
 	is_int(done, 20, "which all have the offsets of their order");
 	is_int(l->synced_offset, 14, "all is synced in the end");
 	is_int(read_all(&n, l, 0, &records), 14, "and can be read");
+	for (int64_t at = 3; at < 14; at++)
+		tail += read_all(&n, l, at, &records) == 14 && records == 14 - at;
+	is_int(tail, 11, "wherever a read begins");
 	ok(node_stop(&n, &l, 1), "a clean stop");
+	node_end(&n);
+}
+
+/* Also where the log is closed, and the writer is busy with another; and what was written
+ * in the same go, and cut, is not read where the next batches lie. */
+static void
+test_cut_closed(void)
+{
+	static const struct make one = {.value = 101}, two = {.records = 2, .value = 48};
+	struct one_job j = {.j = {.run = cut_run, .done = one_job_done, .ctx = &j, .alone = true}};
+	struct one_append o[4];
+	struct one_read r = {0};
+	struct plog *l[2];
+	struct batch b;
+	struct node n;
+
+	node_init(&n, 14);
+	node_start(&n);
+	l[0] = node_plog(&n, "a");
+	l[1] = node_plog(&n, "b");
+	for (int i = 0; i < 6; i++)
+		append_one(&n, l[0], one, NULL);
+	fill(&n, l[1], 1);
+	sim_advance_ms(n.disk, LOGS_IDLE_MS / 2);
+	fill(&n, l[1], 1);
+	sim_advance_ms(n.disk, LOGS_IDLE_MS / 2 + LOGS_CHECKPOINT_MS);
+	node_settle(&n);
+	append_begin(l[1], &o[0], one);
+	append_begin(l[0], &o[1], one);
+	append_begin(l[0], &o[2], one);
+	plog_run(l[0], &j.j);
+	append_begin(l[0], &o[3], one);
+	node_settle(&n);
+	ok(j.done && j.j.err.code == 0 && l[0]->end_offset == 5, "a closed log is opened to be cut");
+	append_one(&n, l[0], two, NULL);
+	append_one(&n, l[0], one, NULL);
+	append_one(&n, l[0], one, NULL);
+	wait_synced(&n, l[0]);
+	for (int i = 0; i < 2; i++) {
+		is_int(read_one(&n, l[0], &r, 6, 1), 0, "a read behind the cut");
+		ok(batch_view(r.r.data, r.r.len, &b) == BATCH_OK && b.base_offset == 5,
+		    "finds the batch that was written since");
+		plog_read_release(&r.r);
+	}
+	for (int i = 0; i < 4; i++)
+		free(o[i].bytes);
+	ok(node_stop(&n, l, 2), "a clean stop");
 	node_end(&n);
 }
 
@@ -394,11 +580,16 @@ main(void)
 	test_sweep();
 	test_delete();
 	test_listed();
+	test_listed_full();
+	test_stopping();
 	test_idle();
+	test_idle_read();
 	test_full();
 	test_sync_fails();
+	test_trim_fails();
 	test_rot();
 	test_cut();
+	test_cut_closed();
 	test_relaxed();
 	test_codec();
 	return tap_done();

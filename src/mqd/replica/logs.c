@@ -342,7 +342,7 @@ bool
 plog_is_quiet(const struct plog_impl *i)
 {
 	/* Of a turn that is under way a sync may come that must be waited for. */
-	if (!i->lent && !i->logs->turning)
+	if (!i->lent && (!i->logs->turning || !i->file_open))
 		return true;
 	i->logs->scan = true;
 	return false;
@@ -376,6 +376,9 @@ plog_load(struct plog *l, struct plog_job *j)
 void
 plog_append(struct plog *l, struct plog_append *a)
 {
+	static const struct err stopping = {.code = ERR_NOT_LEADER_OR_FOLLOWER,
+	    .text = "the broker stops"};
+
 	a->item.log = l;
 	a->item.kind = ITEM_APPEND;
 	a->code = 0;
@@ -385,6 +388,10 @@ plog_append(struct plog *l, struct plog_append *a)
 	a->bad_record = -1;
 	a->start_offset = l->start_offset;
 	a->check = (struct plog_check){.settings = l->settings, .now_ms = os_wall_ms(l->impl->logs->os)};
+	if (l->impl->logs->stopping) {
+		logs_soon(l->impl->logs, &a->item, &stopping);
+		return;
+	}
 	if (l->failed || !check_start(l->impl, a)) {
 		enqueue(l, &a->item, ITEM_APPEND);
 		return;

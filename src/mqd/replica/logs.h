@@ -70,8 +70,8 @@ struct logs *logs_new(struct os *os, const struct logs_options *o, struct err *e
 void logs_free(struct logs *s);
 
 /* Clean stop: everything synced, recovery points and hints written, files closed.
- * Nothing is begun after this call; what is under way comes to its end first. `err` is
- * NULL, or says why the stop is not a clean one. Handles stay valid. */
+ * Appends are refused from now on (NOT_LEADER_OR_FOLLOWER: timers may bring them), and
+ * nothing else is begun; what is under way comes to its end first. `err` is NULL, or says why the stop is not a clean one. Handles stay valid. */
 void logs_stop(struct logs *s, void (*done)(void *ctx, const struct err *err), void *ctx);
 
 /* After a stop: logs that the stop before this run, which was not a clean one, may have

@@ -48,6 +48,8 @@ trims_pump(struct logs *s, const struct err *err)
 {
 	struct plog_trim *t, *next;
 
+	if (s->failed)
+		err = &s->why;
 	if (err->code == 0 && !keep_is_written(s))
 		return;
 	t = s->trims;

@@ -324,6 +324,8 @@ read_done(struct os_job *j)
 	s->reading--;
 	if (r->hot_fd != -1)
 		hot_take(i, r->hot_fd, r->hot_base);
+	if (!i->file_open)
+		hot_drop(i); /* the log was closed meanwhile */
 	r->done(r);
 	if (i->state == PLOG_GONE)
 		plog_pump(i);

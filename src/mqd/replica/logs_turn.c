@@ -227,8 +227,6 @@ take_told(struct plog_impl *i)
 		l->synced_offset = t->synced;
 	if (l->synced_offset > t->end)
 		l->synced_offset = t->end;
-	if (t->exact)
-		ring_free(i);
 	i->told.exact = false;
 	if (t->synced >= t->end)
 		i->unstable_synced = t->unstable;
@@ -281,6 +279,10 @@ take_results(struct logs *s, struct items *items)
 			i->touched = true;
 			i->next_touched = touched;
 			touched = i;
+		}
+		if (it->kind == ITEM_JOB && job_of(it)->alone) {
+			ring_free(i); /* what was written before may have been cut */
+			hot_drop(i);
 		}
 		if (it->kind != ITEM_APPEND)
 			continue;
