@@ -29,8 +29,8 @@ trimmed(struct plog_trim *t)
 	struct part *part = t->ctx;
 
 	if (t->err.code != 0) {
-		refuse(part, t->err.code == ERR_OFFSET_OUT_OF_RANGE ? ERR_OFFSET_OUT_OF_RANGE
-								    : ERR_KAFKA_STORAGE_ERROR);
+		/* Kafka's own codes, as that the topic has gone, are above 0. */
+		refuse(part, t->err.code > 0 ? t->err.code : ERR_KAFKA_STORAGE_ERROR);
 		return;
 	}
 	part->out->low_watermark = t->start_offset;
