@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "mqd.h"
 
-#define LINE_MAX_BYTES 1200
+#define LINE_MAX_BYTES 4096 /* a pipe takes so much in one piece */
 
 static enum os_level level_shown = OS_INFO;
 static bool is_journal;
@@ -60,23 +60,22 @@ head_print(char *line, size_t size, enum os_level level)
 void
 daemon_log(void *ctx, enum os_level level, const char *text)
 {
-	char line[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES + 4]; /* with room to see that a character is whole */
 	ssize_t written;
-	int head, len;
+	size_t head, len;
 
 	(void)ctx;
 	if (level > level_shown)
 		return;
-	head = head_print(line, sizeof(line), level);
-	len = head + snprintf(line + head, sizeof(line) - (size_t)head - 1, "%s", text);
-	if (len > (int)sizeof(line) - 2)
-		len = sizeof(line) - 2;
+	head = (size_t)head_print(line, sizeof(line), level);
+	snprintf(line + head, sizeof(line) - head, "%s", text);
+	len = text_cut(line, strlen(line), LINE_MAX_BYTES - 1);
 	/* Names come from clients: one event stays one line. */
-	for (int i = head; i < len; i++)
+	for (size_t i = head; i < len; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 127)
 			line[i] = '?';
 	line[len++] = '\n';
 	/* Nobody is left to tell when stderr fails. */
-	written = write(STDERR_FILENO, line, (size_t)len);
+	written = write(STDERR_FILENO, line, len);
 	(void)written;
 }

@@ -354,6 +354,28 @@ text_utf8_next(struct cursor *c)
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+size_t
+text_cut(char *text, size_t len, size_t max)
+{
+	static const char dots[] = "...";
+	size_t keep = max - (sizeof(dots) - 1);
+
+	if (len <= max)
+		return len;
+	/* Back to where a character begins; what is no UTF-8 is cut anywhere. */
+	for (size_t n = 1; n < 4 && n <= keep; n++) {
+		unsigned char c = (unsigned char)text[keep - n];
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		if (c >= 0xc0)
+			keep -= text_utf8_valid(text + keep - n, n) == n ? 0 : n;
+		break;
+	}
+	memcpy(text + keep, dots, sizeof(dots));
+	return keep + sizeof(dots) - 1;
+}
+
 void
 text_base64_put(struct buf *b, const void *data, size_t len)
 {

@@ -41,6 +41,10 @@ size_t text_utf8_valid(const void *data, size_t len);
  * At the end: 0 and failed. */
 uint32_t text_utf8_next(struct cursor *c);
 
+/* Shortens a string of `len` bytes to at most `max`, with "..." at its end and no
+ * character cut in half; one that fits stays as it is. Returns its length. */
+size_t text_cut(char *text, size_t len, size_t max);
+
 /* Standard base64 with padding: appends. Decoding is strict: returns 0, or -1
  * for any byte outside the alphabet, wrong length or stray bits. */
 void text_base64_put(struct buf *b, const void *data, size_t len);

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "os/os.h"
 
 #define NOTE_MAX 1024
@@ -14,12 +15,14 @@
 void
 os_note(struct os *os, enum os_level level, const char *fmt, ...)
 {
-	char text[NOTE_MAX];
+	/* With room to see that a character is whole. */
+	char text[NOTE_MAX + 4] = "";
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	(void)text_cut(text, strlen(text), NOTE_MAX - 1);
 	os->ops->note(os, level, text);
 }
 

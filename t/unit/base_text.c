@@ -306,6 +306,36 @@ test_distance(void)
 	is_int((intmax_t)text_distance(long_a, long_b, 2), 3, "else far");
 }
 
+static void
+test_cut(void)
+{
+	static const struct {
+		const char *text;
+		size_t max;
+		const char *cut;
+	} cases[] = {
+	    {"abcdef", 6, "abcdef"},
+	    {"abcdefg", 6, "abc..."},
+	    {"ab\xc3\xa4" "cdef", 6, "ab..."},
+	    {"a\xc3\xa4" "cdefg", 6, "a\xc3\xa4..."},
+	    {"\xe2\x82\xac" "defg", 6, "\xe2\x82\xac..."},
+	    {"a\xe2\x82\xac" "defg", 6, "a..."},
+	    {"\xf0\x9f\x98\x80" "efgh", 7, "\xf0\x9f\x98\x80..."},
+	    {"a\xf0\x9f\x98\x80" "fgh", 7, "a..."},
+	    {"\x80\x80\x80\x80\x80\x80\x80", 6, "\x80\x80\x80..."},
+	};
+	char text[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len;
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		len = text_cut(text, strlen(text), cases[i].max);
+		ok(strcmp(text, cases[i].cut) == 0 && len == strlen(cases[i].cut),
+		    "a text is cut between characters (%zu)", i + 1);
+	}
+}
+
 int
 main(void)
 {
@@ -318,5 +348,6 @@ main(void)
 	test_base64();
 	test_glob();
 	test_distance();
+	test_cut();
 	return tap_done();
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text.h"
 #include "mqd/api/api.h"
 #include "mqd/broker.h"
 #include "mqd/net/conn.h"
@@ -173,7 +174,7 @@ trace(const struct exchange *x, char way, const struct wire_schema *s, const voi
 	b.limit = TRACE_BYTES_MAX;
 	wire_print(s, x->request.version, msg, &b);
 	if (b.len > TRACE_MAX)
-		memcpy(b.data + TRACE_MAX - 3, "...", 4);
+		(void)text_cut((char *)b.data, b.len, TRACE_MAX);
 	/* Not os_note, whose lines are shorter. */
 	os->ops->note(os, OS_DEBUG, b.len > TRACE_MAX ? (const char *)b.data : buf_cstr(&b));
 	buf_release(&b);
