@@ -269,6 +269,10 @@ mqd(const struct options *o)
 	log_start(&d);
 	broker_config_init(&d.config);
 	status = configured(&d);
+	/* The loop has failed, and workers may be in the middle of something: the process
+	 * ends as if it was killed. */
+	if (d.broker != NULL && !d.stopped)
+		return status;
 	if (d.metrics != NULL)
 		metrics_free(d.metrics);
 	broker_free(d.broker);
