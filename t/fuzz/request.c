@@ -8,13 +8,18 @@
  * kept; the logs are sound; and the broker stops, or crashes, and starts again with
  * the same topics.
  *
- * Input: how it ends, in a byte (1: a crash; 2: no more start); then requests: API,
- * version and manner in a byte each, and a part that its fields are made of.
+ * Input: how it ends, in a byte (END_CRASH and so on), and with END_NOMEM which call of
+ * malloc fails while the broker works, in two (lib/fuzz.h); then requests: API, version
+ * and manner in a byte each, and a part that its fields are made of.
  */
 #include <assert.h>
 
+#include "hold_writes.h"
 #include "lib/fuzz_request.h"
 #include "log/verify.h"
+
+#define MEMORY_HOLD() fuzz_memory_hold()
+#define MEMORY_RESUME(held) fuzz_memory_resume(held)
 #include "mqd/replica/partition.h"
 #include "mqd_broker_test.h"
 
@@ -33,7 +38,12 @@ enum {
 	LEAVE = 64, /* it goes away and another comes */
 };
 
-enum { END_CRASH = 1, END_HERE = 2 };
+enum {
+	END_CRASH = 1, /* no stop */
+	END_HERE = 2,  /* no start after the stop */
+	END_UNREAD = 4, /* two more starts and stops before anybody reads */
+	END_NOMEM = 8,
+};
 
 struct run {
 	struct world w;
@@ -45,6 +55,7 @@ struct run {
 	bool waits;   /* somebody wants to wait very long */
 	bool altered; /* settings may be any */
 	size_t topics;
+	unsigned memory; /* calls of malloc that go well still; 0: all */
 	bool unread;  /* some logs were not used since the start */
 	int64_t kept; /* high watermark of "keep" */
 };
@@ -59,13 +70,25 @@ show_note(void *ctx, enum os_level level, const char *text)
 		fprintf(stderr, "# %s\n", text);
 }
 
+/* Memory fails nowhere else: not for the harness. */
+static int
+turn(struct run *r, int ms)
+{
+	int ret;
+
+	fuzz_memory_resume(r->memory);
+	ret = os_turn(r->w.os, ms);
+	r->memory = fuzz_memory_hold();
+	return ret;
+}
+
 static void
 turn_for(struct run *r, int64_t ms)
 {
 	int64_t until = os_mono_ns(r->w.os) + ms * 1000000, now;
 
 	while ((now = os_mono_ns(r->w.os)) < until)
-		if (os_turn(r->w.os, (int)((until - now) / 1000000) + 1) == -1)
+		if (turn(r, (int)((until - now) / 1000000) + 1) == -1)
 			return;
 }
 
@@ -155,7 +178,7 @@ wait_answers(struct run *r, int64_t ms)
 	int64_t until = os_mono_ns(r->w.os) + ms * 1000000;
 
 	while (missing(r) > 0 && os_mono_ns(r->w.os) < until) {
-		if (os_turn(r->w.os, 1000) == -1)
+		if (turn(r, 1000) == -1)
 			return;
 		take_answers(r);
 	}
@@ -336,7 +359,7 @@ check_served(struct run *r)
 	client_free(r->witness);
 	r->witness = client_new(r->w.os, BROKER_ADDRESS);
 	p = produce_one(r->witness, "keep", 0, -1, 1, "value");
-	assert(p != NULL && (p->error_code == 0 || r->altered));
+	assert(p != NULL && (p->error_code == 0 || r->altered) && !r->w.broker->failed);
 	r->kept += p->error_code == 0;
 	f = fetch_one(r->witness, "keep", 0, 0, 0);
 	assert(f != NULL && f->error_code == 0 && f->high_watermark == r->kept);
@@ -428,6 +451,17 @@ recover_all(struct run *r)
 	return all;
 }
 
+/* Starts and stops; nobody uses the logs. */
+static void
+pass_by(struct run *r)
+{
+	if (!world_start(&r->w))
+		abort();
+	sim_os_set_note(r->w.os, show_note, NULL);
+	r->unread = true;
+	stop(r);
+}
+
 static void
 check_restart(struct run *r)
 {
@@ -445,6 +479,7 @@ check_restart(struct run *r)
 static void
 end(struct run *r, uint8_t how)
 {
+	r->memory = 0;
 	wait_answers(r, ENOUGH_MS);
 	assert(r->waits || missing(r) == 0);
 	check_served(r);
@@ -458,6 +493,8 @@ end(struct run *r, uint8_t how)
 		world_crash(&r->w, how >> 2);
 	else
 		stop(r);
+	for (int i = 0; i < 2 && (how & END_UNREAD); i++)
+		pass_by(r);
 	if (!(how & END_HERE) || (how & END_CRASH))
 		check_restart(r);
 	world_end(&r->w);
@@ -474,6 +511,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	r = calloc(1, sizeof(*r));
 	begin(r);
+	if (how & END_NOMEM) {
+		hold_writes(r->w.os);
+		fuzz_memory(fuzz_u16(&c) | FAIL_MEMORY);
+		r->memory = fuzz_memory_hold();
+	}
 	for (int i = 0; !cursor_done(&c) && i < ASKED_MAX; i++)
 		ask(r, &c);
 	end(r, how);

@@ -340,6 +340,10 @@ def request():
             yield b"\2" + ask(api, 0, 8, body + b"\0\4\1\0\7\2\0\x0b\3")
         yield b"\1" + ask(14) + ask(0, 1) + ask(api) + ask(api, 0, 5) + ask(15)
         yield b"\2" + ask(7, 6) + ask(10) + ask(4) + ask(api) + ask(9) + ask(5)
+        for fail in list(range(1, 60, 2)) + [FAIL_ON | n for n in range(1, 60, 7)]:
+            yield b"\x0a" + struct.pack(">H", fail) + ask(api) + ask(api, 0, 1, b"\1" * 40)
+        yield b"\5" + ask(0) + ask(api) + ask(8)
+        yield b"\4" + ask(0) + ask(api) + ask(8)
     for how in range(0, 256, 3):
         yield b"\2" + ask(0, 1, 0, b"\0" * 4 + bytes([0, 0, 0, 0, how, 0]))
         yield b"\2" + ask(0, 1, 0, b"\0" * 4 + bytes([0, 0, 0, 0, 0x20, how, 7, 0, 9, 5, 0, 61, 6]))

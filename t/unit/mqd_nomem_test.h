@@ -3,9 +3,7 @@
  * (t/lib/fuzz_wrap.c), once or from that call on for a while; and what is there
  * afterwards, in a text that can be compared.
  *
- * The simulated machine's memory fails as well, where it opens, reads, looks and sends;
- * not where it writes and syncs (hold_writes): what cannot be undone there ends the
- * directory, as it should, and hides the rest.
+ * The simulated machine's memory fails as well, but not where it writes (hold_writes.h).
  *
  * No call is left out, but by sanitized builds, which take a sample, unless MQ_SOAK is
  * set.
@@ -13,9 +11,8 @@
 #ifndef MQD_NOMEM_TEST_H
 #define MQD_NOMEM_TEST_H
 
-#include <errno.h>
-
 #include "base/array.h"
+#include "hold_writes.h"
 #include "lib/fuzz_request.h"
 
 #define MEMORY_HOLD() fuzz_memory_hold()
@@ -25,7 +22,6 @@
 
 #define STICKY_MS 3000 /* so long memory is gone */
 #define ANSWER_MS 60000
-#define SYNC_WORKER 7	/* one that the broker has no use for */
 
 static const char *const settings[] = {"group.initial.rebalance.delay.ms=0",
     "offsets.topic.num.partitions=1", NULL};
@@ -39,97 +35,6 @@ struct run {
 	struct arena arena;
 	bool answered, good; /* the answer had no error in it */
 };
-
-/* --- the machine ------------------------------------------------------------------- */
-
-static const struct os_ops *sim; /* what it does */
-
-#define HELD(call)                                                                         \
-	unsigned held = fuzz_memory_hold();                                                \
-	int ret = sim->call;                                                               \
-                                                                                           \
-	fuzz_memory_resume(held);                                                          \
-	return ret
-
-__attribute__((unused)) static int
-held_write_at(struct os *os, int fd, const struct iovec *iov, int count, int64_t offset)
-{
-	HELD(write_at(os, fd, iov, count, offset));
-}
-
-__attribute__((unused)) static int
-held_truncate(struct os *os, int fd, int64_t size)
-{
-	HELD(truncate(os, fd, size));
-}
-
-__attribute__((unused)) static int
-held_sync(struct os *os, int fd)
-{
-	HELD(sync(os, fd));
-}
-
-__attribute__((unused)) static int
-held_sync_dir(struct os *os, const char *path)
-{
-	HELD(sync_dir(os, path));
-}
-
-__attribute__((unused)) static int
-held_rename(struct os *os, const char *from, const char *to)
-{
-	HELD(rename(os, from, to));
-}
-
-__attribute__((unused)) static int
-held_remove(struct os *os, const char *path)
-{
-	HELD(remove(os, path));
-}
-
-__attribute__((unused)) static void
-sync_run(struct os_job *j)
-{
-	struct os_sync *y = j->ctx;
-
-	y->result = 0;
-	for (size_t i = 0; i < y->fd_count && y->result == 0; i++)
-		if (held_sync(y->os_os, y->fds[i]) == -1)
-			y->result = errno;
-}
-
-__attribute__((unused)) static void
-sync_done(struct os_job *j)
-{
-	struct os_sync *y = j->ctx;
-
-	y->done(y);
-}
-
-__attribute__((unused)) static void
-held_sync_start(struct os *os, struct os_sync *y)
-{
-	y->os_os = os;
-	y->os_job = (struct os_job){.run = sync_run, .done = sync_done, .ctx = y};
-	os_work(os, SYNC_WORKER, &y->os_job);
-}
-
-__attribute__((unused)) static void
-hold_writes(struct os *os)
-{
-	static struct os_ops ops;
-
-	sim = os->ops == &ops ? sim : os->ops;
-	ops = *sim;
-	ops.write_at = held_write_at;
-	ops.truncate = held_truncate;
-	ops.sync = held_sync;
-	ops.sync_dir = held_sync_dir;
-	ops.rename = held_rename;
-	ops.remove = held_remove;
-	ops.sync_start = held_sync_start;
-	os->ops = &ops;
-}
 
 /* --- requests ---------------------------------------------------------------------- */
 
