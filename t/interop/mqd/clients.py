@@ -13,6 +13,9 @@ import time
 
 CHECKS = {"confluent": [], "kafka-python": []}
 RUN = f"{random.randrange(1 << 24):06x}"
+# For records of old dates: retention takes a segment whose last record is too old,
+# the active one as well, so also one that has only the first of several batches.
+KEPT = {"retention_ms": "-1"}
 
 
 def check(client):
@@ -85,8 +88,7 @@ def read_all(broker, topic, partitions=1, start=None):
 
 @check("confluent")
 def keys_headers_nulls_and_times(broker, topic):
-    # One of the records is old enough for retention to take it.
-    make_topic(broker, topic, retention_ms="-1")
+    make_topic(broker, topic, **KEPT)
     records = [{"key": "k", "value": "v", "timestamp": 1700000000123}, {"key": None, "value": b""}, {"key": b"", "value": None},
                {"value": "h", "headers": [("a", b"1"), ("a", b"2"), ("none", None), ("empty", b"")]}]
     produce_all(broker, topic, [{"partition": 0, **r} for r in records])
@@ -117,7 +119,7 @@ def log_append_time(broker, topic):
 
 @check("confluent")
 def watermarks_and_times(broker, topic):
-    make_topic(broker, topic)
+    make_topic(broker, topic, **KEPT)
     produce_all(broker, topic, [{"partition": 0, "value": "v", "timestamp": 1700000000000 + n} for n in range(100)])
     c = consumer(broker)
     assert c.get_watermark_offsets(ck().TopicPartition(topic, 0), timeout=10) == (0, 100)
@@ -270,6 +272,10 @@ def codecs_that_debian_has(broker, topic):
 @check("kafka-python")
 def offsets_by_time(broker, topic):
     import kafka
+    from kafka.admin import KafkaAdminClient, NewTopic
+    a = KafkaAdminClient(bootstrap_servers=broker)
+    a.create_topics([NewTopic(topic, 1, 1, topic_configs={k.replace("_", "."): v for k, v in KEPT.items()})])
+    a.close()
     producer = kafka.KafkaProducer(bootstrap_servers=broker)
     for n in range(50):
         producer.send(topic, b"v", partition=0, timestamp_ms=1700000000000 + n).get(30)

@@ -49,7 +49,8 @@ async function member (topic, group) {
   const stream = await c.consume({ topics: [topic], mode: 'committed', fallbackMode: 'earliest', autocommit: 100 })
   stream.on('data', m => console.log('got', m.partition, String(m.offset)))
   await until('SIGTERM')
-  await c.close(true)
+  await stream.close()
+  await c.close()
 }
 
 await ask({
