@@ -173,7 +173,9 @@ serve(struct daemon *d)
 	}
 	signals_forget();
 	os_note(d->os, OS_INFO, "stopped");
-	return has(d, OPT_RUN) ? d->child_status : EXIT_OK;
+	if (has(d, OPT_RUN))
+		return d->child_status;
+	return d->broker->failed ? EXIT_IO : EXIT_OK;
 }
 
 /* What a script waits for: one line with the addresses. */

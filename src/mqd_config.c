@@ -46,7 +46,9 @@ listen_set(struct daemon *d, struct broker_config *c, struct err *err)
 	buf_cstr(&list);
 	if (list.failed)
 		r = err_nomem(err);
-	else if (at > 0 && list.len > 0)
+	else if (options_has(d->options, OPT_LISTEN) && list.len == 0)
+		r = err_set(err, ERR_INVALID, "--listen: an empty address");
+	else if (list.len > 0)
 		r = broker_config_set(c, "listeners", buf_cstr(&list), "--listen", err);
 	buf_release(&list);
 	return r;

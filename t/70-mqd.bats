@@ -99,6 +99,94 @@ address() {
 	[ ! -e store ]
 }
 
+@test "a configuration that cannot be read, or is none, is one line and 78" {
+	mkdir dir.conf
+	bad 78 'dir.conf: Is a directory' mqd -d store -F dir.conf
+	printf '\177ELF\002\001\001\n' >elf.conf
+	bad 78 'elf.conf:1: what stands there is no key' mqd -d store -F elf.conf
+	echo log.segment.bytes=none >m.conf
+	bad 78 'm.conf:1: log.segment.bytes=none: want a number' mqd -d store -F m.conf
+	echo listeners=127.0.0.1:0 >m.conf
+	chmod 0 m.conf
+	as_user() {
+		if [ "$(id -u)" = 0 ]; then
+			setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+		else
+			"$@"
+		fi
+	}
+	bad 78 'm.conf: Permission denied' as_user "$MQ_BIN/mqd" -d store -F m.conf
+	mkdir shut
+	chmod 555 shut . # a parent too
+	bad 69 ': cannot be made: Permission denied' as_user "$MQ_BIN/mqd" -q -d shut --listen 127.0.0.1:0
+	bad 69 'new: cannot be made: Permission denied' as_user "$MQ_BIN/mqd" -q -d new --listen 127.0.0.1:0
+	chmod 755 .
+	[ ! -e store ]
+}
+
+@test "an address that cannot be listened on is one line: wrong is 78, not there so far is 75" {
+	bad 75 'cannot listen on 192.0.2.1:0: Cannot assign requested address' mqd -q -d store --listen 192.0.2.1:0 \
+		-X allow.anonymous.network=yes
+	bad 78 'cannot listen on unix:none/x: No such file' mqd -q -d store --listen unix:none/x
+	bad 78 'metrics.listen: cannot listen on unix:none/x: No such file' \
+		mqd -q -d store --listen 127.0.0.1:0 -X metrics.listen=unix:none/x
+	bad 2 'empty address' mqd -q -d store --listen ''
+}
+
+@test "a directory of another node, of another cluster, or with half of a store is 69" {
+	id=b3JhY2xlLXVua25vd24tMQ
+	try 0 mqd --run true -d store -X cluster.id=$id -X node.id=3
+	grep -qx cluster.id=$id store/meta.properties
+	try 0 mqd --run true -d store
+	bad 69 'the store of node 3 (meta.properties), but node.id is 2' mqd -q -d store -X node.id=2
+	bad 69 "of cluster $id (meta.properties), but cluster.id is other" mqd -q -d store -X cluster.id=other
+	bad 78 'cluster.id=other: for a new directory it is a uuid' mqd -q -d new -X cluster.id=other
+	rm -r store/__cluster_metadata-0
+	bad 69 'its metadata log is lost' mqd -q -d store
+	echo garbage >store/meta.properties
+	bad 74 'meta.properties: no version=1' mqd -q -d store
+	bad 69 'meta.properties: not a directory' mqd -q -d store/meta.properties
+}
+
+@test "a directory that goes away below it is an error, in the log and in the status" {
+	start
+	mq-topics create -b "$(address)" -t t
+	rm -r store
+	! echo x | mq-produce -b "$(address)" -t t -m 1 2>/dev/null
+	stops 74
+	grep -q ' error store: the directory takes nothing more until the next start: ' log
+	grep -q ' error not a clean stop: store/' log
+}
+
+# In a name space where a small disk can be mounted.
+@test "a full disk: what is produced is refused, told once, and taken again when there is room" {
+	cat >full.sh <<-'END'
+		mkdir disk && mount -t tmpfs -o size=16m none disk || exit
+		mqd -d disk/store --listen 127.0.0.1:0 2>log & daemon=$!
+		until grep -q ' ready$' log; do sleep 0.05; done
+		at=$(sed -nE 's/.* listening on (127[^ ]*)$/\1/p' log)
+		mq-topics create -b "$at" -t t
+		head -c 15000000 /dev/zero >disk/other
+		echo 1 | mq-produce -b "$at" -t t -m 2 2>said
+		echo "full $?"
+		mq-consume -b "$at" -t t -e | wc -l
+		rm disk/other
+		echo 2 | mq-produce -b "$at" -t t -m 20
+		echo "room $?"
+		mq-consume -b "$at" -t t -e
+		kill "$daemon"; wait "$daemon"
+		echo "stop $?"
+		head -c 30000000 /dev/zero >disk/other 2>/dev/null
+		mqd -q -d disk/new --listen 127.0.0.1:0 2>start
+		echo "start $?"
+	END
+	unshare -Urm --kill-child bash full.sh >out
+	[ "$(grep -cE '^(full 75|0|room 0|2|stop 0|start 74)$' out)" = 6 ]
+	grep -q 'disk.min.free' said
+	[ "$(grep -c 'disk.min.free .*refused' log)" = 1 ] && grep -q 'there is room again' log
+	[ "$(wc -l <start)" = 1 ] && grep -q 'No space left on device' start
+}
+
 @test "a wrong command line is one line and 2" {
 	bad 2 'no operand' mqd store
 	bad 2 'exclude each other' mqd --ephemeral -d store

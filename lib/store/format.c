@@ -392,7 +392,8 @@ draw(struct os *os, struct uuid *id)
 
 /* With the lock held. meta.properties comes last: with it there is a store. */
 static int
-format_locked(struct os *os, const char *dir, int32_t node_id, struct err *err)
+format_locked(struct os *os, const char *dir, int32_t node_id, const struct uuid *cluster_id,
+    struct err *err)
 {
 	char path[STORE_PATH_MAX];
 	struct meta_properties m;
@@ -404,7 +405,10 @@ format_locked(struct os *os, const char *dir, int32_t node_id, struct err *err)
 	snprintf(path, sizeof(path), "%s/" METADATA_TOPIC "-0", dir);
 	if (os_mkdir(os, path) == -1 && errno != EEXIST)
 		return cannot_make(path, err);
-	draw(os, &m.cluster_id);
+	if (cluster_id != NULL)
+		m.cluster_id = *cluster_id;
+	else
+		draw(os, &m.cluster_id);
 	draw(os, &m.directory_id);
 	m.node_id = node_id;
 	if (write_checkpoints(os, dir, &m, err) == -1)
@@ -413,7 +417,8 @@ format_locked(struct os *os, const char *dir, int32_t node_id, struct err *err)
 }
 
 int
-store_format(struct os *os, const char *dir, int32_t node_id, struct err *err)
+store_format(struct os *os, const char *dir, int32_t node_id, const struct uuid *cluster_id,
+    struct err *err)
 {
 	char path[STORE_PATH_MAX];
 	struct meta_properties m;
@@ -435,7 +440,7 @@ store_format(struct os *os, const char *dir, int32_t node_id, struct err *err)
 		return cannot_make(path, err);
 	while ((ret = os_lock(os, fd, OS_LOCK_EXCLUSIVE)) == -1 && errno == EAGAIN && tries++ < 5000)
 		os_sleep_ms(os, 2);
-	ret = ret == 0 ? format_locked(os, dir, node_id, err) : err_sys(err, errno, "%s: lock", path);
+	ret = ret == 0 ? format_locked(os, dir, node_id, cluster_id, err) : err_sys(err, errno, "%s: lock", path);
 	os_close(os, fd);
 	return ret;
 }

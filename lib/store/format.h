@@ -39,9 +39,10 @@ int meta_properties_read(struct os *os, const char *dir, struct meta_properties 
 #define STORE_NODE_ID 1
 
 /* Makes a store in an empty or missing directory, as Kafka's format does. A
- * store that another process made meanwhile is fine. ERR_NOT_FOUND where there
- * are foreign files. */
-int store_format(struct os *os, const char *dir, int32_t node_id, struct err *err);
+ * store that another process made meanwhile is fine. `cluster_id` NULL: a new one.
+ * ERR_NOT_FOUND where there are foreign files. */
+int store_format(struct os *os, const char *dir, int32_t node_id, const struct uuid *cluster_id,
+    struct err *err);
 
 /* The first records of a metadata log, as its first leader writes them: who
  * leads and votes (a control batch; in a log that has begun, who leads is all of

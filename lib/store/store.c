@@ -161,7 +161,7 @@ read_meta(struct store *s, struct err *err)
 	int ret = meta_properties_read(s->os, s->dir, &m, err);
 
 	if (ret == -1 && err->code == ERR_NOT_FOUND && s->options.create && !s->options.read_only) {
-		if (store_format(s->os, s->dir, STORE_NODE_ID, err) == -1)
+		if (store_format(s->os, s->dir, STORE_NODE_ID, NULL, err) == -1)
 			return -1;
 		ret = meta_properties_read(s->os, s->dir, &m, err);
 	}

@@ -60,8 +60,8 @@ logs_failed(void *ctx, const struct err *err)
 	struct broker *b = ctx;
 
 	b->failed = true;
-	os_note(b->os, OS_ERROR, "%s: the directory takes nothing more: %s", b->config->dir,
-	    err->text);
+	os_note(b->os, OS_ERROR, "%s: the directory takes nothing more until the next start: %s",
+	    b->config->dir, err->text);
 }
 
 static bool
@@ -108,7 +108,7 @@ start_cluster(struct broker *b, struct err *err)
 	const struct broker_config *config = b->config;
 	char host[OS_ADDRESS_MAX];
 	struct cluster_options o = {.dir = config->dir, .node_id = config->node_id,
-	    .host = host, .rack = config->rack,
+	    .cluster_id = config->cluster_id, .host = host, .rack = config->rack,
 	    .num_partitions = config->num_partitions, .topic_defaults = &config->topic_defaults,
 	    .snapshot_bytes = config->metadata_snapshot_bytes, .lock_wait_ms = START_WAIT_MS,
 	    .changed = metadata_changed, .failed = metadata_failed, .ctx = b};
@@ -154,12 +154,19 @@ start(struct broker *b, struct err *err)
 /* --- stop --------------------------------------------------------------------------- */
 
 static void
+unclean(struct broker *b, const struct err *err)
+{
+	b->failed = true;
+	os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
+}
+
+static void
 cluster_stopped(void *ctx, const struct err *err)
 {
 	struct broker *b = ctx;
 
 	if (err->code != 0)
-		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
+		unclean(b, err);
 	b->stopped(b->stopped_ctx);
 }
 
@@ -176,7 +183,7 @@ logs_stopped(void *ctx, const struct err *err)
 		    "clean: they are looked at when they are", unlooked);
 	cluster_stop(b->cluster, err == NULL && unlooked == 0, cluster_stopped, b);
 	if (err != NULL)
-		os_note(b->os, OS_ERROR, "not a clean stop: %s", err->text);
+		unclean(b, err);
 }
 
 static void

@@ -65,7 +65,7 @@ struct broker {
 	void *stopped_ctx;
 	bool stopping; /* the logs are: what the metadata says now is for the next start */
 	bool given_up; /* a start that fails has come to rest */
-	bool failed; /* the data directory takes nothing more */
+	bool failed; /* the data directory takes nothing more, or not what a stop owes it */
 	struct broker_stats stats;
 	struct request_stats requests;
 };

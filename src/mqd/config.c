@@ -39,11 +39,12 @@ fields_release(struct broker_config *c)
 	}
 	free(c->listeners);
 	free(c->dir);
+	free(c->cluster_id);
 	free(c->rack);
 	free(c->metrics_listen);
 	c->listeners = NULL;
 	c->listener_count = c->registered = 0;
-	c->dir = c->rack = c->metrics_listen = NULL;
+	c->dir = c->cluster_id = c->rack = c->metrics_listen = NULL;
 }
 
 void
@@ -121,6 +122,10 @@ unknown_warn(struct broker_config *c, const char *name, const char *source, stru
 {
 	struct nearest_key n = {name, NULL, 1 + (strlen(name) + 2) / 3};
 
+	for (const char *at = name; *at != '\0'; at++)
+		if (*at < ' ' || *at > '~')
+			return err_set(err, ERR_CONFIG, "%s: what stands there is no key: no configuration?",
+			    source);
 	for (const struct broker_key *k = broker_keys; k->name != NULL; k++)
 		nearest_try(&n, k->name);
 	for (const struct topic_config *t = topic_configs; t->name != NULL; t++)
@@ -188,7 +193,9 @@ broker_config_read(struct broker_config *c, struct os *os, const char *path, str
 	struct buf text = BUF_INIT;
 	int r = os_read_file(os, path, CONFIG_BYTES_MAX, &text, err);
 
-	if (r == -1 && err->code == ERR_TOO_LARGE)
+	/* It is there, and will not be better the next time. */
+	if (r == -1 && (err->code == ERR_TOO_LARGE ||
+	                   (err->code == ERR_IO && err->sys_errno != EIO)))
 		err->code = ERR_CONFIG;
 	if (r == 0)
 		r = broker_config_parse(c, path, (const char *)text.data, text.len, err);
@@ -410,8 +417,11 @@ rest_set(struct broker_config *c, struct err *err)
 {
 	const char *rack = text_get(&c->set, "broker.rack");
 	const char *metrics = text_get(&c->set, "metrics.listen");
+	const char *cluster = text_get(&c->set, "cluster.id");
 
 	if (rack != NULL && *rack != '\0' && (c->rack = strdup(rack)) == NULL)
+		return err_nomem(err);
+	if (cluster != NULL && *cluster != '\0' && (c->cluster_id = strdup(cluster)) == NULL)
 		return err_nomem(err);
 	if (c->group_min_session_ms > c->group_max_session_ms)
 		return err_set(err, ERR_CONFIG,

@@ -39,6 +39,7 @@ struct broker_config {
 	struct broker_listener *listeners;
 	size_t listener_count;
 	size_t registered;      /* the listener that the cluster is told: inter.broker.listener.name */
+	char *cluster_id;       /* cluster.id, or NULL: any */
 	char *rack;             /* or NULL */
 	char *metrics_listen;   /* metrics.listen: an address, or NULL */
 	bool auto_create_topics;           /* auto.create.topics.enable */

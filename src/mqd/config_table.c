@@ -30,6 +30,9 @@ const struct broker_key broker_keys[] = {
 	    0, FIELD(auto_create_topics)},
 	{"broker.rack", CONFIG_STRING, NULL, 0, 0, NULL,
 	    "where this node stands, told to clients", 0, ELSEWHERE},
+	{"cluster.id", CONFIG_STRING, NULL, 0, 0, NULL,
+	    "the cluster that the directory must be of; a new one is made for it",
+	    KEY_OWN, ELSEWHERE},
 	{"connections.max.idle.ms", CONFIG_LONG, "600000", -1, LONG, NULL,
 	    "a connection on which nothing happens so long is closed; -1 never",
 	    0, FIELD(idle_ms)},
@@ -362,6 +365,21 @@ key_check(const struct broker_key *k, const char *value, char *out, size_t out_s
 	return 0;
 }
 
+/* It is told of under the name that was given. */
+static int
+topic_key_check(const struct topic_config *t, const char *name, const char *value, char *out,
+    size_t out_size, struct err *err)
+{
+	size_t len = strlen(t->name);
+	char why[ERR_TEXT_MAX];
+
+	if (topic_config_check(t->name, value, out, out_size, err) == 0)
+		return 0;
+	snprintf(why, sizeof(why), "%s", err->text);
+	return strncmp(why, t->name, len) == 0 ? err_set(err, err->code, "%s%s", name, why + len)
+	                                       : err_prefix(err, "%s", name);
+}
+
 int
 broker_key_check(
     const char *name, const char *value, char *out, size_t out_size, struct err *err)
@@ -375,9 +393,7 @@ broker_key_check(
 	if ((t = broker_topic_key(name, &unit)) == NULL)
 		return err_set(err, ERR_CONFIG, "%s: no such key", name);
 	if (unit == 1)
-		return topic_config_check(t->name, value, out, out_size, err) == -1
-		    ? err_prefix(err, "%s", name)
-		    : 0;
+		return topic_key_check(t, name, value, out, out_size, err);
 	if (text_int(value, -1, INT32_MAX, &number) == -1)
 		return err_set(err, ERR_CONFIG, "%s=%s: want a number from -1 to %d", name, value,
 		    INT32_MAX);

@@ -73,7 +73,7 @@ ACCEPTED = [
          reason="mqd is given less: it has one listener, and its controller needs none"),
     dict(field=r"DescribeConfigs results\[1\]\.configs\[queued\.max\.request\.bytes\]\..*",
          reason="the memory of requests is bounded by default"),
-    dict(field=r"DescribeConfigs results\[1\]\.configs\[(allow\.anonymous\.network|disk\.min\.free|metrics\.listen)\]",
+    dict(field=r"DescribeConfigs results\[1\]\.configs\[(allow\.anonymous\.network|cluster\.id|disk\.min\.free|metrics\.listen)\]",
          test=only_ours, reason="keys of mqd's own"),
     dict(case="^CreateTopics: two bad configs", field=r"CreateTopics .*\.errorMessage", test=ours_says_more,
          reason="which one of two is named is chance with Kafka"),

@@ -70,18 +70,33 @@ check_file_system(struct cluster *c, struct err *err)
 	return 0;
 }
 
+static int
+format(struct cluster *c, struct err *err)
+{
+	const char *id = c->options.cluster_id;
+	struct uuid uuid;
+
+	if (id != NULL && uuid_parse(&uuid, id, strlen(id)) == -1)
+		return err_set(err, ERR_CONFIG,
+		    "cluster.id=%s: for a new directory it is a uuid, 22 characters of base64url", id);
+	if (store_format(c->os, c->dir, c->options.node_id, id != NULL ? &uuid : NULL, err) == 0)
+		return 0;
+	if (err->code == ERR_NOT_FOUND)
+		err->code = ERR_REFUSED;
+	return -1;
+}
+
 /* Formats it if it holds nothing, and takes it: share/doc/format.md section 2. */
 static int
 take_directory(struct cluster *c, struct err *err)
 {
 	if (meta_properties_read(c->os, c->dir, &c->meta, err) == -1) {
+		if (err->sys_errno == ENOTDIR)
+			return err_set(err, ERR_REFUSED, "%s: not a directory", c->dir);
 		if (err->code != ERR_NOT_FOUND)
 			return -1;
-		if (store_format(c->os, c->dir, c->options.node_id, err) == -1) {
-			if (err->code == ERR_NOT_FOUND)
-				err->code = ERR_REFUSED;
+		if (format(c, err) == -1)
 			return -1;
-		}
 	}
 	if (check_file_system(c, err) == -1 ||
 	    take_lock(c, "mqd.starting", STARTING_WAIT_MS, "another mqd has the store",
@@ -114,9 +129,15 @@ check_identity(struct cluster *c, struct err *err)
 static int
 check_metadata_id(struct cluster *c, struct err *err)
 {
+	struct os_stat st;
 	struct uuid id;
-	int ret = partition_id_read(c->os, c->metadata_dir, &id, err);
+	int ret;
 
+	if (os_stat_path(c->os, c->metadata_dir, &st) == -1 && errno == ENOENT)
+		return err_set(err, ERR_REFUSED,
+		    "%s: meta.properties, but no " METADATA_TOPIC "-0: its metadata log is lost, or "
+		    "elsewhere (metadata.log.dir)", c->dir);
+	ret = partition_id_read(c->os, c->metadata_dir, &id, err);
 	if (ret == 0)
 		return partition_id_write(c->os, c->metadata_dir, &metadata_topic_id, err);
 	if (ret == 1 && !uuid_equal(&id, &metadata_topic_id))
@@ -192,7 +213,7 @@ load(struct cluster *c, struct err *err)
 {
 	char path[CLUSTER_PATH_MAX];
 
-	if (cluster_snapshots_sweep(c, err) == -1 || check_metadata_id(c, err) == -1 ||
+	if (check_metadata_id(c, err) == -1 || cluster_snapshots_sweep(c, err) == -1 ||
 	    snapshot_load_newest(c->os, c->metadata_dir, &c->image, err) == -1)
 		return -1;
 	c->snapshot_end = c->image.end_offset;

@@ -53,6 +53,10 @@ struct net *net_new(struct broker *b, struct err *err);
 void net_stop(struct net *n, int64_t limit_ms, void (*done)(void *ctx), void *ctx);
 void net_free(struct net *n);
 
+/* Fills err for an address that cannot be listened on, by errno. Returns -1. ERR_BUSY:
+ * it may be there, free or known another time; else ERR_CONFIG, ERR_NOMEM. */
+int net_listen_fault(struct err *err, int why, const char *address);
+
 const struct net_listener *net_listeners(const struct net *n, size_t *count);
 
 /* The listener by which a request came: what to advertise. */

@@ -141,19 +141,28 @@ split_address(const char *address, char host[OS_ADDRESS_MAX], int32_t *port)
 	host[len] = '\0';
 }
 
+int
+net_listen_fault(struct err *err, int why, const char *address)
+{
+	if (why == EHOSTUNREACH)
+		err_set(err, ERR_BUSY, "cannot listen on %s: there is no address of that name", address);
+	else
+		err_sys(err, why, "cannot listen on %s", address);
+	if (why == EADDRINUSE || why == EADDRNOTAVAIL)
+		err->code = ERR_BUSY;
+	else if (err->code != ERR_NOMEM && err->code != ERR_BUSY)
+		err->code = ERR_CONFIG;
+	return -1;
+}
+
 static int
 listen_on(struct net *n, struct net_listener *l, const struct broker_listener *what, struct err *err)
 {
 	l->net = n;
 	l->listener = (struct os_listener){.accepted = on_accepted, .ctx = l};
 	if (os_listen(n->broker->os, &l->listener, what->address) == -1) {
-		int why = errno;
-
 		l->net = NULL;
-		err_sys(err, why, "cannot listen on %s", what->address);
-		if (why == EADDRINUSE)
-			err->code = ERR_BUSY;
-		return -1;
+		return net_listen_fault(err, errno, what->address);
 	}
 	split_address(l->listener.address, l->host, &l->port);
 	if (what->host != NULL) {

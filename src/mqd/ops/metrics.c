@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mqd/broker.h"
+#include "mqd/net/conn.h"
 #include "os/os.h"
 
 struct client {
@@ -208,11 +209,8 @@ metrics_new(struct broker *b, const char *address, struct err *err)
 	m->listener.ctx = m;
 	if (os_listen(b->os, &m->listener, address) == 0)
 		return m;
-	err_sys(err, errno, "metrics.listen=%s", address);
-	if (err->sys_errno == EADDRINUSE)
-		err->code = ERR_BUSY;
-	else if (err->code != ERR_NOMEM)
-		err->code = ERR_CONFIG;
+	net_listen_fault(err, errno, address);
+	err_prefix(err, "metrics.listen");
 	free(m);
 	return NULL;
 }

@@ -160,8 +160,6 @@ logs_fail(struct logs *s, const struct err *err)
 		return;
 	s->failed = true;
 	s->why = *err;
-	os_note(s->os, OS_ERROR, "%s: takes nothing more after a storage error: %s", s->dir,
-	    err->text);
 	TAILQ_FOREACH (i, &s->all, in_all)
 		i->plog->failed = true;
 	TAILQ_FOREACH (i, &s->all, in_all)

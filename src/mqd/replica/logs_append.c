@@ -32,10 +32,19 @@ check_space(struct logs *s, size_t len, struct err *err)
 	over = (int64_t)space.free_bytes - min - (int64_t)len;
 	s->space.looked_ns = now;
 	s->space.left = 0;
-	if (over < 0)
-		return err_set(err, ERR_NO_SPACE,
+	if (over < 0) {
+		err_set(err, ERR_NO_SPACE,
 		    "%s: %llu bytes are free, and disk.min.free keeps %lld of them", s->dir,
 		    (unsigned long long)space.free_bytes, (long long)min);
+		if (!s->space.full)
+			os_note(s->os, OS_WARN, "%s: what is produced is refused", err->text);
+		s->space.full = true;
+		return -1;
+	}
+	/* Not at once: a small batch may fit where a large one does not. */
+	if (s->space.full && over >= min / 8)
+		os_note(s->os, OS_INFO, "%s: there is room again", s->dir);
+	s->space.full = s->space.full && over < min / 8;
 	s->space.left = over / 2 < SPACE_LOOK_BYTES ? over / 2 : SPACE_LOOK_BYTES;
 	return 0;
 }

@@ -198,6 +198,7 @@ enum stop_step { STOP_SYNC, STOP_CLOSE, STOP_POINTS, STOP_READERS };
 struct space {
 	int64_t left; /* bytes that may be appended before looking again */
 	int64_t looked_ns;
+	bool full; /* and that was told */
 };
 
 struct cached_reader;

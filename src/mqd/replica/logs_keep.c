@@ -167,7 +167,8 @@ wake_waiting(struct logs *s, const struct err *err)
 static void
 keep_failed(struct logs *s, const struct err *err)
 {
-	if (logs_is_fatal(err))
+	/* Not found: the directory itself is gone. */
+	if (logs_is_fatal(err) || err->code == ERR_NOT_FOUND)
 		logs_fail(s, err);
 	else
 		os_note(s->os, OS_WARN, "%s: checkpoints: %s", s->dir, err->text);
