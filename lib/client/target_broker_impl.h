@@ -137,9 +137,10 @@ void broker_members_refreshed(struct broker_target *bt);
 /* Whose commits they are; generation -1: it was put out of the group. */
 int32_t member_generation(const struct target_member *m);
 const char *member_id(const struct target_member *m);
-/* One that has just been made asks to be taken for the member that it was before, so that
- * the group need not wait for that one's session to end. */
-void member_resume(struct target_member *m, const char *id);
+/* One that has just been made is the member that it was before ("", -1: none), so that its
+ * commits hold and the group need not wait for that one's session to end. It joins after
+ * wait_ms. */
+void member_resume(struct target_member *m, const char *id, int32_t generation, int64_t wait_ms);
 /* As leaving, but nobody is there to be told. */
 void broker_group_abandon(struct target_member *m);
 /* A commit was refused: it is not in the group any more. */

@@ -309,9 +309,11 @@ member_generation(const struct target_member *m)
 }
 
 void
-member_resume(struct target_member *m, const char *id)
+member_resume(struct target_member *m, const char *id, int32_t generation, int64_t wait_ms)
 {
 	snprintf(m->id, sizeof(m->id), "%s", id);
+	m->generation = generation;
+	os_timer_start(m->bt->target.os, &m->pump, wait_ms);
 }
 
 const char *

@@ -18,14 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/target_broker_impl.h"
 #include "client/target_switch_impl.h"
 #include "store/locks.h"
-
-/* How often it is looked whether a daemon has come or gone, while something is under way,
- * and whether what was refused may be done now. */
-#define LOOK_MS 100
-#define RETRY_MS 10
 
 static const size_t sizes[] = {
     [ERRAND_METADATA] = sizeof(struct metadata_call),
@@ -53,7 +47,7 @@ switch_wake(struct switcher *sw)
 	tick_in(sw, 0);
 }
 
-static void
+void
 errand_wait(struct errand *e)
 {
 	if (e->side != NULL)
@@ -101,6 +95,14 @@ errand_end(struct errand *e)
 		outer->done(outer);
 }
 
+/* A commit that was made as nobody's, though there is a member. */
+static bool
+is_of_member(const struct errand *e)
+{
+	return e->kind == ERRAND_COMMIT && e->inner.commit.member == NULL &&
+	       ((const struct commit_call *)e->outer)->member != NULL;
+}
+
 /* An error may be the daemon's end: that is looked at first. */
 static void
 inner_done(struct call *c)
@@ -109,6 +111,12 @@ inner_done(struct call *c)
 	struct switcher *sw = e->sw;
 
 	sw->target.node_id = sw->now->target->node_id;
+	if (c->err.code == ERR_UNKNOWN_MEMBER_ID && is_of_member(e) && e->side == sw->now) {
+		errand_wait(e);
+		e->is_nobodys = true;
+		tick_in(sw, SWITCH_RETRY_MS);
+		return;
+	}
 	if (c->err.code != 0 && e->side == sw->now && sw->now->is_served) {
 		errand_wait(e);
 		e->is_ended = true;
@@ -154,8 +162,8 @@ errand_fill(struct errand *e)
 		break;
 	case ERRAND_COMMIT:
 		if (e->inner.commit.member != NULL)
-			ret = member_committer(
-			    e->inner.commit.member, &e->inner.commit.member, &err);
+			ret = member_committer(e->inner.commit.member, e->is_nobodys,
+			    &e->inner.commit.member, &err);
 		break;
 	default:
 		break;
@@ -208,7 +216,7 @@ errand_start(struct errand *e)
 	got = errand_fill(e);
 	if (got != 1) {
 		e->is_ended = got == -1;
-		tick_in(sw, e->is_ended ? 0 : RETRY_MS);
+		tick_in(sw, e->is_ended ? 0 : SWITCH_RETRY_MS);
 		return;
 	}
 	sw->waiting--;
@@ -220,7 +228,7 @@ errand_start(struct errand *e)
 		target_withdraw(e->side->target, &e->inner.call);
 		errand_wait(e);
 		e->since_ns = e->since_ns != 0 ? e->since_ns : now;
-		tick_in(sw, RETRY_MS);
+		tick_in(sw, SWITCH_RETRY_MS);
 	} else if (e->kind == ERRAND_PRODUCE) {
 		((struct produce_call *)e->outer)->taken = e->inner.produce.taken;
 	}
@@ -251,158 +259,7 @@ begin(struct target *t, enum errand_kind kind, struct call *c)
 	sw->waiting++;
 	errand_start(e);
 	if (!sw->is_ticking)
-		tick_in(sw, LOOK_MS);
-}
-
-/* --- from one side to the other -------------------------------------------------- */
-
-static void
-on_lost(void *ctx)
-{
-	switch_wake(ctx);
-}
-
-static struct side *
-side_open(struct switcher *sw, bool is_served, struct err *err)
-{
-	struct side *s = calloc(1, sizeof(*s));
-	struct broker_options bo = sw->broker_options;
-	char address[OS_ADDRESS_MAX];
-
-	if (s == NULL) {
-		err_nomem(err);
-		return NULL;
-	}
-	bo.servers = address;
-	bo.lost = on_lost;
-	bo.ctx = sw;
-	s->is_served = is_served;
-	if (!is_served)
-		s->target = target_store_new(sw->target.os, sw->dir, &sw->store_options, err);
-	else if (snprintf(address, sizeof(address), "unix:%s/mqd.sock", sw->dir) >=
-	    (int)sizeof(address))
-		err_set(err, ERR_INVALID, "%s/mqd.sock: the path is too long", sw->dir);
-	else
-		s->target = target_broker_new(sw->target.os, &bo, err);
-	if (s->target != NULL)
-		return s;
-	free(s);
-	return NULL;
-}
-
-/* What callers look at is that of the side of now. */
-static void
-side_show(struct switcher *sw)
-{
-	const struct target *t = sw->now->target;
-
-	sw->target.node_id = t->node_id;
-	sw->target.produce_calls_max = t->produce_calls_max;
-	sw->target.batch_bytes = t->batch_bytes;
-	sw->target.needs_turns = t->needs_turns;
-}
-
-/* A change that the daemon may have made, or not. */
-static bool
-is_change(const struct errand *e)
-{
-	if (e->kind != ERRAND_ADMIN)
-		return false;
-	switch (e->inner.admin.op) {
-	case ADMIN_CONFIGS:
-	case ADMIN_USAGE:
-	case ADMIN_LIST_GROUPS:
-	case ADMIN_DESCRIBE_GROUP:
-		return false;
-	default:
-		return true;
-	}
-}
-
-/* Takes back what the side that was left has not done: of a store only what waits for
- * data, since it does all else at once. */
-static void
-take_back(struct switcher *sw, const struct side *old)
-{
-	for (struct errand *e = sw->first; e != NULL; e = e->next) {
-		e->is_ended = false;
-		if (e->side != old || (!old->is_served && e->kind != ERRAND_FETCH))
-			continue;
-		target_withdraw(old->target, &e->inner.call);
-		errand_wait(e);
-		if (old->is_served && is_change(e)) {
-			e->is_ended = true;
-			err_set(&e->inner.call.err, ERR_CLOSED,
-			    "%s: the daemon went before it had answered", sw->name);
-		}
-	}
-}
-
-static void
-tell(struct switcher *sw, enum os_level level, const char *text)
-{
-	os_note(sw->target.os, level, "%s is %s", sw->name, text);
-}
-
-/* Everything that waits fails: there is no side to ask. */
-static void
-fail_waiting(struct switcher *sw, const struct err *why)
-{
-	for (struct errand *e = sw->first; e != NULL; e = e->next)
-		if (e->side == NULL) {
-			e->is_ended = true;
-			e->inner.call.err = *why;
-		}
-}
-
-static void
-move(struct switcher *sw)
-{
-	struct side *old = sw->now, *s;
-	struct err err;
-
-	s = side_open(sw, !old->is_served, &err);
-	if (s == NULL) {
-		/* Another daemon comes: the socket is looked for again. */
-		if (err.code != ERR_SERVED) {
-			take_back(sw, old);
-			fail_waiting(sw, &err);
-		}
-		return;
-	}
-	tell(sw, OS_INFO, s->is_served ? "now served: through its mqd.sock" : "served no more");
-	sw->now = s;
-	old->next = sw->old;
-	sw->old = old;
-	side_show(sw);
-	if (sw->watches_topics)
-		target_watch_topics(s->target);
-	take_back(sw, old);
-	members_move(sw, old);
-	if (old->is_served) {
-		broker_close(old->target);
-	} else {
-		old->is_flushing = true;
-		target_flush(old->target, &old->flush);
-	}
-}
-
-/* Sides that nobody uses any more go. */
-static void
-sides_tidy(struct switcher *sw)
-{
-	for (struct side **at = &sw->old; *at != NULL;) {
-		struct side *s = *at;
-
-		if (s->users > 0 || (s->is_served ? !broker_is_closed(s->target)
-						  : s->is_flushing && !s->flush.finished)) {
-			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		target_free(s->target);
-		free(s);
-	}
+		tick_in(sw, SWITCH_LOOK_MS);
 }
 
 /* --- now and then ---------------------------------------------------------------- */
@@ -463,7 +320,7 @@ on_tick(struct os_timer *t)
 
 	sw->is_ticking = false;
 	if (serves != -1 && (serves == 1) != sw->now->is_served)
-		move(sw);
+		sides_move(sw);
 	members_tick(sw);
 	start_waiting(sw);
 	sw->target.topics_changed |= sw->now->target->topics_changed;
@@ -471,7 +328,7 @@ on_tick(struct os_timer *t)
 	end_ended(sw);
 	sides_tidy(sw);
 	if (!sw->is_ticking && (sw->first != NULL || sw->members != NULL || sw->old != NULL))
-		tick_in(sw, sw->waiting > 0 ? RETRY_MS : LOOK_MS);
+		tick_in(sw, sw->waiting > 0 ? SWITCH_RETRY_MS : SWITCH_LOOK_MS);
 }
 
 /* --- the table -------------------------------------------------------------------- */
@@ -592,32 +449,6 @@ static const struct target_ops switch_ops = {
     .free = switch_free,
 };
 
-/* The first side. A daemon that has the store and no socket yet is waited for, if one must
- * write to open a store. */
-static int
-open_first(struct switcher *sw, struct err *err)
-{
-	struct os *os = sw->target.os;
-	int64_t began = os_mono_ns(os), most_ms = sw->store_options.lock_wait_ms;
-
-	for (;;) {
-		sw->now = side_open(sw, lock_serves(os, sw->dir) == 1, err);
-		if (sw->now != NULL)
-			break;
-		if (err->code != ERR_SERVED)
-			return -1;
-		if (most_ms >= 0 && os_mono_ns(os) - began >= most_ms * 1000000) {
-			err->code = ERR_BUSY;
-			return -1;
-		}
-		os_sleep_ms(os, RETRY_MS);
-	}
-	side_show(sw);
-	if (sw->now->is_served)
-		tell(sw, OS_INFO, "served: through its mqd.sock");
-	return 0;
-}
-
 struct target *
 target_switch_new(struct os *os, const char *dir, const struct store_options *so,
     const struct broker_options *bo, struct err *err)
@@ -640,7 +471,7 @@ target_switch_new(struct os *os, const char *dir, const struct store_options *so
 	call_queue_init(&sw->nomem);
 	sw->target = (struct target){.ops = &switch_ops, .os = os, .name = sw->name};
 	sw->tick = (struct os_timer){.fire = on_tick, .ctx = sw};
-	if (open_first(sw, err) == 0)
+	if (sides_open(sw, err) == 0)
 		return &sw->target;
 	switch_free(&sw->target);
 	return NULL;

@@ -2,11 +2,13 @@
  * Membership that outlives a switch. A member has a seat at the side of now. When that is left,
  *
  * - all it holds is taken from the consumer, who commits first, as in any rebalance; to the
- *   side of now, where a broker wants a member: so the new seat joins at once, the commits
- *   wait for it, and what it is assigned is told of when all is given back;
+ *   side of now. A broker takes that of nobody while the group has no members, of a member
+ *   that it knows from before, else of one that has joined;
+ * - it joins only when the others must have seen the switch too, and committed: it would be
+ *   given what is theirs. What it is assigned is told of when all is given back;
  * - the seat in a store is kept until then: its claims keep others from what is not committed;
  * - a broker that comes back knows the member from before, and would wait for it: the next
- *   seat goes by the same id.
+ *   seat goes by the same id and generation.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,9 @@
 
 #include "client/target_broker_impl.h"
 #include "client/target_switch_impl.h"
+
+/* How long the others may need: SWITCH_LOOK_MS to see it, and as long to commit. */
+#define JOIN_AFTER_MS (2 * SWITCH_LOOK_MS)
 
 struct seat {
 	struct target_member *of;
@@ -43,10 +48,11 @@ struct target_member {
 	struct target_member_events events;
 	struct seat *seat, *left; /* left: in a store; either may be NULL */
 	struct held *held;
-	bool is_joining; /* has not been seen in the broker's group yet */
 	bool is_failing; /* `failure` is to be told, unless the daemon has gone */
 	struct err failure;
+	int64_t join_ns; /* when it may join */
 	char id[MEMBER_ID_MAX]; /* by which brokers know it; "": not yet */
+	int32_t generation;
 	struct target_member *next, **link;
 };
 
@@ -171,6 +177,7 @@ seat_take(struct target_member *m, struct err *err)
 	struct seat *s = calloc(1, sizeof(*s));
 	struct target_member_events events = {
 	    .assigned = on_assigned, .revoke = on_revoke, .failed = on_failed, .ctx = s};
+	int64_t wait_ms;
 
 	if (s == NULL)
 		return err_nomem(err);
@@ -184,9 +191,9 @@ seat_take(struct target_member *m, struct err *err)
 	}
 	s->side->users++;
 	m->seat = s;
-	m->is_joining = s->side->is_served;
-	if (s->side->is_served && m->id[0] != '\0')
-		member_resume(s->inner, m->id);
+	wait_ms = (m->join_ns - os_mono_ns(m->sw->target.os)) / 1000000;
+	if (s->side->is_served)
+		member_resume(s->inner, m->id, m->generation, wait_ms > 0 ? wait_ms : 0);
 	return 0;
 }
 
@@ -204,14 +211,16 @@ seat_leave(struct seat *s, bool is_gone)
 	free(s);
 }
 
-/* A store that is refused is asked again. */
+/* In a store that refuses, later. */
 static void
 sit_down(struct target_member *m)
 {
 	struct err err;
 
-	if (m->seat == NULL && !m->is_failing && seat_take(m, &err) == -1 &&
-	    err.code != ERR_SERVED)
+	if (m->seat != NULL || m->is_failing ||
+	    (!m->sw->now->is_served && os_mono_ns(m->sw->target.os) < m->join_ns))
+		return;
+	if (seat_take(m, &err) == -1 && err.code != ERR_SERVED)
 		fail(m, &err);
 }
 
@@ -224,8 +233,10 @@ member_move(struct target_member *m, const struct side *old)
 
 	m->is_failing = false;
 	m->seat = NULL;
+	m->join_ns = os_mono_ns(m->sw->target.os) + JOIN_AFTER_MS * INT64_C(1000000);
 	if (was != NULL && old->is_served) {
 		snprintf(m->id, sizeof(m->id), "%s", member_id(was->inner));
+		m->generation = member_generation(was->inner);
 		seat_leave(was, true);
 	} else if (was != NULL) {
 		seat_leave(m->left, false);
@@ -266,8 +277,6 @@ member_tick(struct target_member *m)
 			m->events.failed(m->events.ctx, &m->failure);
 	}
 	sit_down(m);
-	if (m->is_joining && m->seat != NULL)
-		m->is_joining = member_generation(m->seat->inner) < 0;
 	if (has(m, LEFT))
 		return;
 	seat_leave(m->left, false);
@@ -290,7 +299,8 @@ members_tick(struct switcher *sw)
 }
 
 int
-member_committer(const struct target_member *m, struct target_member **inner, struct err *err)
+member_committer(const struct target_member *m, bool was_refused, struct target_member **inner,
+    struct err *err)
 {
 	const struct seat *s = m->seat;
 
@@ -301,8 +311,8 @@ member_committer(const struct target_member *m, struct target_member **inner, st
 	}
 	if (!m->sw->now->is_served)
 		return 1;
-	if (s == NULL || (m->is_joining && member_generation(s->inner) < 0))
-		return 0;
+	if (s == NULL || member_generation(s->inner) < 0)
+		return !was_refused;
 	*inner = s->inner;
 	return 1;
 }
@@ -334,6 +344,7 @@ switch_group_join(struct target *t, const char *group, const char *client_id,
 	err_nomem(err);
 	if (ok) {
 		m->sw = sw;
+		m->generation = -1;
 		m->events = *events;
 		m->group = strdup(group);
 		m->client_id = strdup(client_id != NULL ? client_id : "");

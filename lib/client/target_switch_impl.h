@@ -6,6 +6,12 @@
 #include "client/target.h"
 #include "store/store.h"
 
+/* How often it is looked whether a daemon has come or gone, while something is under way. */
+#define SWITCH_LOOK_MS 100
+
+/* How often it is looked whether what was refused may be done now. */
+#define SWITCH_RETRY_MS 10
+
 /* A backend, kept while anything of it is used. */
 struct side {
 	struct target *target;
@@ -35,6 +41,7 @@ struct errand {
 	struct side *side;   /* NULL: it waits */
 	bool is_ended;       /* while it waits: with inner's error, unless it is the daemon's end */
 	int64_t since_ns;    /* refused since; 0: not */
+	bool is_nobodys;     /* a commit that is refused as nobody's: a member's it must be */
 	int64_t deadline_ns; /* of a fetch */
 	struct fetch_part **parts;
 	struct errand *next, **link;
@@ -74,6 +81,20 @@ switcher_of(struct target *t)
 /* target_switch.c: looks at the store, and at what waits, in the next turn of the loop. */
 void switch_wake(struct switcher *sw);
 
+/* The side that it was asked of is not to do it; it waits. */
+void errand_wait(struct errand *e);
+
+/* target_switch_sides.c: the first side. A daemon that has the store and no socket yet is
+ * waited for, if one must write to open a store. Errors as target_switch_new. */
+int sides_open(struct switcher *sw, struct err *err);
+
+/* To the other side, with all that is under way. If that cannot be opened, what waits
+ * fails, or stays if only another daemon is coming. */
+void sides_move(struct switcher *sw);
+
+/* Sides that nobody uses any more go. */
+void sides_tidy(struct switcher *sw);
+
 /* target_switch_parts.c: errand->parts become inner parts of the side, and back. */
 int switch_parts_in(struct errand *e, struct err *err);
 void switch_parts_out(struct errand *e);
@@ -89,10 +110,10 @@ int switch_group_add_topic(struct target_member *m, const char *topic, struct er
 bool switch_group_settled(const struct target_member *m);
 void switch_group_leave(struct target_member *m);
 
-/* Who commits at the side of now: 1 with *inner (NULL: nobody in particular); 0: it is
- * still joining; -1: it cannot join. */
-int member_committer(
-    const struct target_member *m, struct target_member **inner, struct err *err);
+/* Who commits at the side of now: 1 with *inner (NULL: nobody in particular, unless that was
+ * refused); 0: it must join first; -1: it cannot. */
+int member_committer(const struct target_member *m, bool was_refused,
+    struct target_member **inner, struct err *err);
 
 /* The members leave `old` and join the side of now, once all they hold is given back. */
 void members_move(struct switcher *sw, struct side *old);
