@@ -455,6 +455,7 @@ never_locked(struct store *s, const struct store_partition *p, struct err *err)
 static int
 catch_up(struct store *s, struct store_partition *p, struct err *err)
 {
+	struct mlog_config config = p->log.config;
 	struct tail_hint h;
 	char text[TAIL_SIZE];
 	int trust = read_tail(s, p, &h, text);
@@ -466,9 +467,12 @@ catch_up(struct store *s, struct store_partition *p, struct err *err)
 	if (partition_has_failed(p))
 		return err_set(err, ERR_IO, "%s-%d: takes nothing more after a storage error", p->topic,
 		    p->number);
-	/* Another process wrote a tail of another time: what we know is too old. */
-	if (p->log_open && trust != 1 && p->tail_text[0] != '\0')
+	/* Another process wrote a tail of another time: what we know is too old, but for the
+	 * settings, which were just looked at. */
+	if (p->log_open && trust != 1 && p->tail_text[0] != '\0') {
 		partition_forget(p);
+		p->log.config = config;
+	}
 	if (!p->log_open)
 		return open_log(s, p, trust, &h, err);
 	return mlog_catch_up(&p->log, trust == 1 ? &h.tail : NULL, err);
