@@ -126,14 +126,18 @@ inner_done(struct call *c)
 	errand_end(e);
 }
 
-/* Batches keep their order: none overtakes one that waits. */
+/* Batches keep their order, and so do their acknowledgements: none overtakes one that waits,
+ * or that a store which was left is still making durable. */
 static bool
 is_behind(const struct errand *e)
 {
-	if (e->sw->waiting == 0 || (e->kind != ERRAND_PRODUCE && e->kind != ERRAND_FLUSH))
+	const struct switcher *sw = e->sw;
+
+	if ((sw->waiting <= 1 && sw->old == NULL) ||
+	    (e->kind != ERRAND_PRODUCE && e->kind != ERRAND_FLUSH))
 		return false;
-	for (const struct errand *x = e->sw->first; x != e; x = x->next)
-		if (x->side == NULL && !x->is_ended && x->kind == ERRAND_PRODUCE)
+	for (const struct errand *x = sw->first; x != e; x = x->next)
+		if (x->side != sw->now && !x->is_ended && x->kind == ERRAND_PRODUCE)
 			return true;
 	return false;
 }
@@ -211,8 +215,10 @@ errand_start(struct errand *e)
 	int64_t now = os_mono_ns(sw->target.os);
 	int got;
 
-	if (is_behind(e))
+	if (is_behind(e)) {
+		tick_in(sw, SWITCH_RETRY_MS);
 		return;
+	}
 	got = errand_fill(e);
 	if (got != 1) {
 		e->is_ended = got == -1;
