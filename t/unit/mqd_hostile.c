@@ -150,6 +150,40 @@ test_deaf_consumer(void)
 	end();
 }
 
+/* One that reads, but slowly: a megabyte in minutes. */
+static void
+test_slow_consumer(void)
+{
+	static char value[100001];
+	struct client *c, *producer;
+	struct fetch_ask a;
+	int64_t until;
+
+	begin(NULL);
+	memset(value, 'v', sizeof(value) - 1);
+	producer = client_new(w.os, BROKER_ADDRESS);
+	for (int i = 0; i < 9; i++)
+		produce_one(producer, "t", 0, -1, 1, value);
+	c = client_new(w.os, BROKER_ADDRESS);
+	c->paused = true;
+	client_send(c, 1, 12, ask_fetch(&a, "t", 0, 0, 0));
+	until = os_mono_ns(w.os) + 2LL * SEND_MS * 1000000;
+	while (!c->closed && os_mono_ns(w.os) < until) {
+		c->paused = false;
+		os_stream_read(c->os, &c->stream);
+		for (int i = 0; i < 2; i++)
+			os_turn(w.os, 1);
+		c->paused = true;
+		turn_for(2000);
+	}
+	ok(!c->closed && c->count == 0, "35: who reads an answer slowly may go on");
+	turn_for(3 * SEND_MS);
+	is_int(net_stats(w.broker->net).connections, 1, "35: until it reads no more");
+	client_free(c);
+	client_free(producer);
+	end();
+}
+
 /* A consumer hangs up while its fetch waits for ten minutes, `behind` more behind it, and
  * at last a record that wants no answer. */
 static void
@@ -406,6 +440,7 @@ main(void)
 	test_slow_loris();
 	test_idle_crowd();
 	test_deaf_consumer();
+	test_slow_consumer();
 	test_hang_up();
 	test_lengths();
 	test_garbled();

@@ -75,8 +75,10 @@ watch(struct conn *c, bool moved)
 	int64_t now_ns = os_mono_ns(c->net->broker->os), due_ns;
 	const char *why;
 
-	if (moved)
+	if (moved) {
 		c->moved_ns = now_ns;
+		c->unsent_then = c->stream.unsent;
+	}
 	due_ns = deadline_ns(c, &why);
 	if (due_ns < c->watch_ns)
 		arm(c, due_ns, now_ns);
@@ -90,6 +92,12 @@ watch_fired(struct os_timer *t)
 	const char *why;
 	int64_t due_ns = deadline_ns(c, &why);
 
+	/* A piece of an answer may be large, and the way narrow. */
+	if (due_ns <= now_ns && c->stream.unsent + SEND_BYTES_MIN <= c->unsent_then) {
+		c->moved_ns = now_ns;
+		c->unsent_then = c->stream.unsent;
+		due_ns = deadline_ns(c, &why);
+	}
 	if (due_ns <= now_ns)
 		conn_end(c, false, why);
 	else

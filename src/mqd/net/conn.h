@@ -17,7 +17,8 @@
  *  - per connection: PIPELINE_MAX requests under way; nothing starts while more than
  *    UNSENT_MAX bytes of answers wait in memory for the peer to read them.
  *  - time: a frame that has begun must come in FRAME_MS plus its size at
- *    FRAME_RATE_MIN; an answer must move within SEND_MS; idle_ms without either.
+ *    FRAME_RATE_MIN; of an answer SEND_BYTES_MIN must leave in each SEND_MS, or its end;
+ *    idle_ms without either.
  *
  * Knows streams, frames and dispatch; knows no request.
  */
@@ -33,6 +34,7 @@
 #define FRAME_MS 30000
 #define FRAME_RATE_MIN (64 << 10) /* bytes a second */
 #define SEND_MS 60000
+#define SEND_BYTES_MIN (64 << 10)
 
 struct net;
 

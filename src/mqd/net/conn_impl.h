@@ -38,6 +38,7 @@ struct conn {
 	struct os_timer watch;
 	int64_t watch_ns; /* when it fires */
 	int64_t moved_ns; /* when bytes last went in or out */
+	size_t unsent_then; /* of its stream */
 };
 
 struct net {
