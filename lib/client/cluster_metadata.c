@@ -55,10 +55,15 @@ take_topic(struct cluster_topic *t, const struct metadata_response_topic *from, 
 
 	t->is_known = true;
 	t->code = from->error_code;
-	for (int32_t i = 0; i < from->partitions.count; i++)
-		if (from->partitions.items[i].partition_index >= count)
-			count = from->partitions.items[i].partition_index + 1;
-	if (from->error_code != 0 || count > from->partitions.count)
+	for (int32_t i = 0; i < from->partitions.count; i++) {
+		int32_t n = from->partitions.items[i].partition_index;
+
+		if (n >= from->partitions.count)
+			return 0; /* some are missing */
+		if (n >= count)
+			count = n + 1;
+	}
+	if (from->error_code != 0)
 		return 0; /* what was known of it may still hold */
 	list = calloc((size_t)count + 1, sizeof(*list));
 	if (list == NULL)

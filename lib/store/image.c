@@ -219,13 +219,14 @@ struct image_partition *
 image_partition_make(struct image *im, struct image_topic *t, int32_t number, struct err *err)
 {
 	struct image_partition *grown;
-	int32_t count = number + 1;
+	int32_t count;
 	int64_t unfilled;
 
 	if (number < 0 || number >= PARTITIONS_MAX) {
 		err_set(err, ERR_CORRUPT, "topic %s has a partition %d", t->name, number);
 		return NULL;
 	}
+	count = number + 1;
 	if (count > t->partition_count) {
 		unfilled = im->partition_slots + count - t->partition_count - im->partition_count;
 		if (unfilled > PARTITIONS_UNFILLED + PARTITIONS_UNFILLED_EACH * im->partition_count) {

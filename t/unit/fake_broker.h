@@ -42,6 +42,7 @@ struct fake {
 	struct fake_log logs[FAKE_PARTITIONS];
 	const char *advertised;	     /* host; NULL: 127.0.0.1 */
 	int api_versions_max;	     /* -1: ours */
+	bool numbers_wildly; /* partitions of metadata */
 	bool says_nothing_of_itself; /* error 35 comes with an empty list */
 	int produce_code;	     /* for this many: */
 	int produce_code_count;
@@ -168,6 +169,8 @@ fake_metadata(struct fake *f, struct metadata_response *r, struct arena *a)
 		    .leader_id = 1,
 		    .replica_nodes = {self, 1},
 		    .isr_nodes = {self, 1}};
+	if (f->numbers_wildly)
+		t->partitions.items[0].partition_index = INT32_MAX;
 }
 
 static inline void

@@ -255,6 +255,13 @@ test_faults(void)
 
 	image_init(&im);
 	end = 0;
+	add_topic("a", &id_a);
+	add_partition(&id_a, INT32_MAX, node_1, 1);
+	is_int(apply(&im, 1, &err), -1, "no partition has so high a number");
+	image_release(&im);
+
+	image_init(&im);
+	end = 0;
 	batch_builder_add(&bb, &odd, &err);
 	is_int(apply(&im, 1, &err), -1, "an unknown record type is refused");
 	is_int(err.code, ERR_UNSUPPORTED_VERSION, "as a version that we do not know");

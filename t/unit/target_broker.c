@@ -306,6 +306,12 @@ unreachable(void)
 	is_int(err.code, ERR_BUSY, "as something to try later");
 	end(&w);
 
+	begin(&w, 1, FAKE_ADDRESS, 2000);
+	w.fake.numbers_wildly = true;
+	send_all(&w, 1, ACKS_ALL, &err);
+	is_int(err.code, ERR_BUSY, "partitions with numbers that cannot be are none");
+	end(&w);
+
 	begin(&w, 1, "127.0.0.1:1," FAKE_ADDRESS, -1);
 	is_int(send_all(&w, 1, ACKS_ALL, &err), 0, "one of the list is enough");
 	end(&w);
