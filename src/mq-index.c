@@ -11,7 +11,6 @@
 #include "programs.h"
 
 #define INTERVAL "index.interval.bytes"
-#define LOCK_WAIT_MS 60000 /* without -m */
 
 struct task {
 	struct os *os;
@@ -46,7 +45,7 @@ task_configure(struct task *t, struct err *err)
 	const char *value;
 
 	t->interval = -1;
-	t->wait_ms = LOCK_WAIT_MS;
+	t->wait_ms = -1;
 	if (options_seconds(o, 'm', 0, INT32_MAX, &t->wait_ms, err) == -1)
 		return -1;
 	for (size_t at = 0; (value = options_each(o, 'X', &at)) != NULL;)
@@ -195,8 +194,12 @@ run_table(struct task *t)
 		/* A store's own files have no indexes. */
 		if (t->places.items[i].by_store)
 			continue;
-		if (run_place(t, &t->places.items[i], &err) == -1)
-			status = report_fail(&err);
+		if (run_place(t, &t->places.items[i], &err) == 0)
+			continue;
+		status = report_fail(&err);
+		/* Others would be waited for as long. */
+		if (t->options->verb == INDEX_REBUILD && err.code == ERR_BUSY)
+			break;
 	}
 	if (signals_caught() == 0 && compare(t, &err) == -1)
 		status = report_fail(&err);

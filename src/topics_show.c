@@ -55,6 +55,9 @@ print_rows(struct topics *c, const struct positions *places, topics_row *row, st
 	for (size_t i = 0; i < places->count && signals_caught() == 0; i++) {
 		int got = row(c, &places->list[i], err);
 
+		/* What is refused here is refused of all. */
+		if (got == -1 && i == 0 && err->code == ERR_REFUSED)
+			return -1;
 		if (got == -1)
 			outcome_fail(&c->outcome, err);
 		if (got == 1 && print_row(&c->table, err) == -1)

@@ -1,3 +1,4 @@
+# runs: brokers
 # Completion in bash, zsh and fish: what Tab offers.
 
 setup() {
@@ -73,6 +74,7 @@ in_zsh() {
 	[ "$(in_bash mq-index '')" = 'check lookup rebuild show' ]
 }
 
+# bats test_tags=store
 @test "bash: topics and groups of the store, also of -d" {
 	store_of_words
 	[ "$(in_bash mq-consume -t ord)" = 'orders orders-dead' ]
@@ -85,6 +87,40 @@ in_zsh() {
 	export XDG_DATA_HOME=$PWD/none
 	[ "$(in_bash mq-consume -d other -t us)" = users ]
 	[ -z "$(in_bash mq-consume -t us)" ]
+}
+
+# It has a broker of its own.
+# bats test_tags=store
+@test "topics and groups of brokers: -b, MQ_BROKERS, -F; dead ones offer none, soon" {
+	unset MQ_DIR MQ_BROKERS
+	cat >script <<-'EOF'
+		for topic in orders users; do
+			mq-produce -t "$topic" <<<x
+		done
+		mq-consume -G nightly -e users >got
+		printf 'bootstrap.servers = %s\n' "$MQ_BROKERS" >conf
+		echo "$MQ_BROKERS" >address
+		exec sleep infinity
+	EOF
+	mqd -F none -q --run bash script 3>&- &
+	mqd=$!
+	soon test -s address
+	brokers=$(cat address)
+	# As bash splits the words.
+	[ "$(in_bash mq-consume -b "${brokers%:*}" : "${brokers#*:}" -t us)" = users ]
+	[ "$(in_bash mq-groups --brokers = "${brokers%:*}" : "${brokers#*:}" lag ni)" = nightly ]
+	[ "$(in_bash mq-topics -F conf describe or)" = orders ]
+	[ "$(MQ_BROKERS=$brokers in_bash mq-consume -G ni)" = nightly ]
+	[ "$(in_fish "mq-consume -b $brokers -t us")" = users ]
+	[ "$(in_fish "mq-consume -F conf -G ni")" = nightly ]
+	[ "$(in_zsh mq-consume -b "$brokers" -F none -t us)" = '__consumer_offsets orders users' ]
+	kill "$mqd"
+	wait "$mqd" || :
+	SECONDS=0
+	[ -z "$(in_bash mq-consume -b "${brokers%:*}" : "${brokers#*:}" -t us)" ]
+	[ -z "$(in_fish "mq-consume -b $brokers -t us")" ]
+	[ -z "$(in_zsh mq-consume -b "$brokers" -t us)" ]
+	[ "$SECONDS" -lt 15 ]
 }
 
 @test "bash: files and directories" {

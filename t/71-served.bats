@@ -62,3 +62,19 @@ stop() {
 	run mq-consume -t t -e
 	is 'x'
 }
+
+@test "mq-dump-log and mq-index read a store that is served; what would write says who has it" {
+	serve
+	mq-topics create t --partitions 2
+	seq 10 | mq-produce -t t -p 1
+	run mq-dump-log t:1
+	[[ $output == 'batch 0..9 n=10 '* ]]
+	mq-dump-log --verify store
+	mq-index check store
+	bad 66 't:0: no file of it in ' mq-dump-log t:0
+	bad 66 't:2: no such partition in ' mq-dump-log t:2
+	bad 75 'an mqd has the store (stop it first; -m: wait for its end)' mq-index rebuild t
+	bad 75 'locked by another process for 50 ms' mq-index rebuild -m 0.05 t
+	stop
+	mq-index rebuild t
+}

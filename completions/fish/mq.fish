@@ -25,10 +25,9 @@ function __mq_complete
             case :dir
                 __fish_complete_directories "$current" ''
             case :topic :group
-                set -l where
-                test -n "$parts[2]"; and set where -d $parts[2]
+                set -l where (string split -n \t -- $parts[2])
                 set -l lister mq-(string sub -s 2 -- $parts[1])s
-                command $lister $where list '*' '__*' 2>/dev/null
+                command $lister $where -m 1 list '*' '__*' 2>/dev/null
             case '*'
                 printf '%s\n' $line
         end

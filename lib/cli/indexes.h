@@ -58,7 +58,7 @@ int index_lookup(const struct segments *s, const struct point *at, struct print 
 
 /* Keeps writers away from a partition that lies in a store, by the store's own
  * protocol; elsewhere there is nobody to keep away. Waits at most `wait_ms`
- * (ERR_BUSY). Ends with partition_unlock_replaced. */
+ * (ERR_BUSY); -1: as long as one does, but not for an mqd to end. Ends with partition_unlock_replaced. */
 int index_lock(struct partition_lock *l, struct os *os, const char *dir, int64_t wait_ms,
     struct err *err);
 

@@ -10,7 +10,9 @@ struct state {
 	const struct option_spec *wants; /* an argument comes next */
 	int verb;			 /* -1: none yet */
 	bool options_ended;
-	const char *dir; /* -d, or "" */
+	int place_letter; /* of -b or -d, the last of them; 0: none */
+	const char *place;
+	const char *config; /* -F; NULL: none */
 };
 
 static bool
@@ -22,8 +24,12 @@ needs_argument(const struct option_spec *spec)
 static void
 argument_seen(struct state *s, const struct option_spec *spec, const char *value)
 {
-	if (spec->id == 'd')
-		s->dir = value;
+	if (spec->id == 'd' || spec->id == 'b') {
+		s->place_letter = spec->id;
+		s->place = value;
+	} else if (spec->id == 'F') {
+		s->config = value;
+	}
 }
 
 static void
@@ -86,6 +92,18 @@ word_seen(struct state *s, const char *word)
 
 /* --- candidates ------------------------------------------------------------- */
 
+/* What mq-topics and mq-groups are to list, and the options that say where. */
+static void
+names_offer(const struct state *s, const char *kind)
+{
+	fputs(kind, s->out);
+	if (s->place_letter != 0)
+		fprintf(s->out, "\t-%c%s", s->place_letter, s->place);
+	if (s->config != NULL)
+		fprintf(s->out, "\t-F%s", s->config);
+	fputc('\n', s->out);
+}
+
 static void
 kind_offer(const struct state *s, uint8_t complete)
 {
@@ -100,10 +118,10 @@ kind_offer(const struct state *s, uint8_t complete)
 		fputs(":file\n", s->out);
 		/* FALLTHROUGH */
 	case COMPLETE_TOPIC:
-		fprintf(s->out, ":topic\t%s\n", s->dir);
+		names_offer(s, ":topic");
 		break;
 	case COMPLETE_GROUP:
-		fprintf(s->out, ":group\t%s\n", s->dir);
+		names_offer(s, ":group");
 		break;
 	default:
 		break;
@@ -188,7 +206,7 @@ split_assignment(const struct state *s, size_t count, char *const *words)
 void
 options_complete(const struct tool_spec *tool, size_t word_count, char *const *words, FILE *out)
 {
-	struct state s = {.tool = tool, .out = out, .verb = -1, .dir = ""};
+	struct state s = {.tool = tool, .out = out, .verb = -1};
 	const char *word = word_count > 0 ? words[word_count - 1] : "";
 	const struct option_spec *split = split_assignment(&s, word_count, words);
 

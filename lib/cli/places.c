@@ -297,6 +297,7 @@ no_such(const struct places *p, const char *topic, const char *parts, const stru
 {
 	struct nearest near;
 	int32_t last = -1;
+	int64_t number;
 
 	nearest_init(&near, topic);
 	for (size_t i = 0; i < count; i++) {
@@ -304,6 +305,9 @@ no_such(const struct places *p, const char *topic, const char *parts, const stru
 		if (text_glob(topic, all[i].topic) && all[i].partition > last)
 			last = all[i].partition;
 	}
+	if (last >= 0 && parts != NULL && text_int(parts, 0, last, &number) == 0)
+		return err_set(err, ERR_NOT_FOUND, "%s:%s: no file of it in %s yet", topic, parts,
+		    p->store.path);
 	if (last >= 0 && parts == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s: -p: no such partition in %s (the highest is %d)",
 		    topic, p->store.path, (int)last);

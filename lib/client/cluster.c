@@ -124,16 +124,31 @@ cluster_is_stale(int code)
 	}
 }
 
+/* Some node that has been connected to; NULL: none has. */
+static const struct node *
+some_node_up(const struct cluster *c)
+{
+	for (const struct node *n = c->nodes; n != NULL; n = n->next)
+		if (n->ever_up)
+			return n;
+	return NULL;
+}
+
 /* The time is up for something that could not be sent. */
 static void
 say_late(struct ask *a)
 {
 	const struct api *api = api_find(a->api);
 
+	for (const struct node *n = a->cluster->nodes; n != NULL && a->err.code == 0; n = n->next)
+		if (!n->is_gone && n->err.code != 0)
+			a->err = n->err;
+		else if (!n->is_gone && !n->ever_up)
+			err_set(&a->err, ERR_REQUEST_TIMED_OUT, "%s: no answer in time", n->address);
 	if (a->err.code == 0)
 		err_set(
 		    &a->err, ERR_REQUEST_TIMED_OUT, "no broker to send %s to in time", api->name);
-	else if (err_is_retriable(a->err.code))
+	else if (err_is_retriable(a->err.code) && some_node_up(a->cluster) != NULL)
 		err_prefix(&a->err, "tried for too long");
 }
 
@@ -247,14 +262,12 @@ ask_send(struct ask *a, struct link *l, int32_t node)
 static void
 say_unreachable(struct cluster *c, struct node *n, struct err *err)
 {
-	const struct node *via = NULL;
+	const struct node *via = some_node_up(c);
 	const char *what;
 
-	for (struct node *o = c->nodes; o != NULL && via == NULL; o = o->next)
-		if (o->ever_up)
-			via = o;
 	*err = n->err;
-	err->code = ERR_BUSY;
+	if (err_is_retriable(err->code))
+		err->code = ERR_BUSY;
 	if (via == NULL || n->is_listed || n->id < 0)
 		return;
 	what = n->err.sys_errno == ECONNREFUSED	  ? "refused"
@@ -390,10 +403,6 @@ static void
 visit(struct cluster *c, struct ask *a, int64_t now, int64_t *when_ns)
 {
 	if (now >= a->deadline_ns) {
-		const struct err *why;
-
-		if (a->err.code == 0 && nodes_are_hopeless(c, &why))
-			a->err = *why;
 		say_late(a);
 		ask_end(a);
 		return;

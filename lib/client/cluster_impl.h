@@ -24,6 +24,7 @@ struct node {
 	struct node_link links[KIND_COUNT];
 	int64_t since_ns; /* when it was first tried; 0: never */
 	bool ever_up;
+	bool is_missed; /* it was told that it is away */
 	bool is_definite; /* the last failure was a clear no */
 	struct err err;	  /* why it cannot be reached */
 	struct node *next;

@@ -214,26 +214,20 @@ nodes_take(struct cluster *c, int32_t id, const char *host, int32_t host_len, in
 
 /* --- connections --------------------------------------------------------------- */
 
-/* Whoever wants to hear of each loss says himself what is to be said. */
-static enum os_level
-note_level(const struct node_link *nl, bool is_time)
-{
-	return is_time && nl->node->ever_up && nl->node->cluster->events.lost == NULL ? OS_WARN
-										      : OS_DEBUG;
-}
-
 static void
 on_up(struct link *l, void *ctx)
 {
 	struct node_link *nl = ctx;
+	struct node *n = nl->node;
 
 	(void)l;
-	os_note(nl->node->cluster->os, note_level(nl, nl->failures >= TELL_FAILURES),
-	    "%s: connected", nl->node->address);
+	os_note(n->cluster->os, n->is_missed ? OS_WARN : OS_DEBUG, "%s: connected%s", n->address,
+	    n->is_missed ? " again" : "");
 	nl->failures = 0;
-	nl->node->ever_up = true;
-	nl->node->err.code = 0;
-	cluster_wake(nl->node->cluster);
+	n->is_missed = false;
+	n->ever_up = true;
+	n->err.code = 0;
+	cluster_wake(n->cluster);
 }
 
 static int64_t
@@ -259,6 +253,7 @@ on_down(struct link *l, void *ctx, const struct err *why)
 	struct node_link *nl = ctx;
 	struct node *n = nl->node;
 	struct cluster *c = n->cluster;
+	bool tells;
 
 	(void)l;
 	n->err = *why;
@@ -268,7 +263,12 @@ on_down(struct link *l, void *ctx, const struct err *why)
 	nl->failures++;
 	nl->retry_ns =
 	    os_mono_ns(c->os) + cluster_backoff_ms(c->os, nl->failures) * INT64_C(1000000);
-	os_note(c->os, note_level(nl, nl->failures == TELL_FAILURES), "%s%s", why->text, n->ever_up ? "; trying on" : "");
+	/* Whoever wants to hear of each loss says himself what is to be said. */
+	tells = n->ever_up && !n->is_missed && nl->failures >= TELL_FAILURES &&
+	    c->events.lost == NULL;
+	os_note(c->os, tells ? OS_WARN : OS_DEBUG, "%s%s", why->text,
+	    n->ever_up ? "; trying on" : "");
+	n->is_missed = n->is_missed || tells;
 	if (c->turn == n)
 		c->turn = n->next;
 	cluster_wake(c);

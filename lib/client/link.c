@@ -287,6 +287,17 @@ on_timer(struct os_timer *t)
 
 /* --- bytes in ---------------------------------------------------------------- */
 
+/* The first answer already is none: trying again would not help. */
+static void
+end_foreign(struct link *l)
+{
+	struct err err;
+
+	err_set(&err, ERR_UNSUPPORTED_VERSION, "%s: what answers there is no Kafka broker",
+	    l->address);
+	link_end(l, &err);
+}
+
 static void
 on_frame(struct link *l)
 {
@@ -302,7 +313,12 @@ on_frame(struct link *l)
 		link_end(l, &err);
 	} else if (response_decode(s->api, s->version, bytes, &id, &body, &err) == -1) {
 		err_prefix(&err, "%s", l->address);
-		link_end(l, &err);
+		if (l->state == LINK_GREETING && err.code != ERR_NOMEM)
+			end_foreign(l);
+		else
+			link_end(l, &err);
+	} else if (id != s->correlation_id && l->state == LINK_GREETING) {
+		end_foreign(l);
 	} else if (id != s->correlation_id) {
 		err_set(&err, ERR_NETWORK_EXCEPTION, "%s: answer %d to request %d (%s)", l->address,
 		    id, s->correlation_id, s->api->name);
@@ -338,9 +354,13 @@ on_bytes(struct os_stream *stream, size_t len)
 		ssize_t took = frame_feed(&l->in, at, len, &err);
 
 		if (took == -1) {
+			if (l->state == LINK_GREETING && err.code != ERR_NOMEM) {
+				end_foreign(l);
+				return;
+			}
 			if (err.code != ERR_NOMEM)
 				err_set(&err, ERR_NETWORK_EXCEPTION,
-				    "%s: what answers there is no Kafka broker", l->address);
+				    "%s: no broker would answer so", l->address);
 			link_end(l, &err);
 			return;
 		}
@@ -449,7 +469,10 @@ greeted(struct link_request *r, struct buf *frame, struct slice body, const stru
 	arena_init(&arena, 1 << 20);
 	if (wire_decode_all(r->api->response, version, body, &arena, &msg, &err) == -1) {
 		err_prefix(&err, "%s", l->address);
-		link_end(l, &err);
+		if (err.code != ERR_NOMEM)
+			end_foreign(l);
+		else
+			link_end(l, &err);
 	} else if (code == 0) {
 		take_versions(l, &msg);
 		l->state = LINK_UP;

@@ -467,7 +467,7 @@ broker_admin(struct target *t, struct admin_call *c)
 		return;
 	}
 	if (spec == NULL) {
-		err_set(&err, ERR_REFUSED, "brokers clean by themselves; clean is for stores (-d)");
+		err_set(&err, ERR_REFUSED, "a broker cleans by itself; clean is for stores that none serves");
 		op_finish(&o->op, &err);
 		return;
 	}

@@ -253,12 +253,13 @@ completion(void)
 	completes(&tool_topics, "cr", "create ");
 	completes(&tool_topics, "create --pa", "--partitions ");
 	completes(&tool_topics, "list --pa", "");
-	completes(&tool_topics, "describe ", ":topic\t ");
-	completes(&tool_topics, "-d /x describe ", ":topic\t/x ");
-	completes(&tool_topics, "--dir=/x describe ", ":topic\t/x ");
+	completes(&tool_topics, "describe ", ":topic ");
+	completes(&tool_topics, "-d /x describe ", ":topic\t-d/x ");
+	completes(&tool_topics, "--dir=/x describe ", ":topic\t-d/x ");
 	completes(&tool_consume, "-eG", "");
-	completes(&tool_consume, "-eG ", ":group\t ");
-	completes(&tool_consume, "--dir = /y -t ", ":topic\t/y ");
+	completes(&tool_consume, "-eG ", ":group ");
+	completes(&tool_consume, "--dir = /y -t ", ":topic\t-d/y ");
+	completes(&tool_consume, "-F conf -bh:1,[::1]:2 -t ", ":topic\t-bh:1,[::1]:2\t-Fconf ");
 	completes(&tool_consume, "--commit ", "after-write end never ");
 	completes(&tool_consume, "--commit=e", "--commit=end ");
 	completes(&tool_consume, "--commit = e", "end ");
@@ -267,7 +268,7 @@ completion(void)
 	completes(&tool_consume, "--tail ", "");
 	completes(&tool_produce, "-- --", ":file ");
 	completes(&tool_produce, "-a", "");
-	completes(&tool_dump_log, "", ":file :topic\t ");
+	completes(&tool_dump_log, "", ":file :topic ");
 }
 
 int
