@@ -412,3 +412,9 @@ reader_position(const struct reader *r, int64_t *segment_base, int64_t *position
 	*segment_base = r->last_base;
 	*position = r->last_position;
 }
+
+uint64_t
+reader_inode(const struct reader *r)
+{
+	return r->view.inode;
+}

@@ -52,6 +52,9 @@ const struct reader_damage *reader_damage(const struct reader *r);
 /* Where the batch just read lies: its segment's base offset and the byte. */
 void reader_position(const struct reader *r, int64_t *segment_base, int64_t *position);
 
+/* The file in which it lies: tells it from one that has taken its name since. */
+uint64_t reader_inode(const struct reader *r);
+
 /* First offset whose record has a timestamp >= `timestamp` (ms), and that
  * timestamp; -1 and -1 if there is none. Uses time indexes where they are sound. */
 int reader_offset_for_time(struct reader *r, int64_t timestamp, int64_t *offset,

@@ -12,6 +12,9 @@
 #include "os/os_real.h"
 #include "os/os_timers.h"
 
+/* Workers of our own, behind those for jobs. */
+enum { WORKER_SYNC = OS_REAL_WORKERS, WORKER_WARM, WORKER_COUNT };
+
 struct os_worker {
 	pthread_t thread;
 	pthread_mutex_t mutex; /* guards the queue and the flags */
@@ -54,8 +57,10 @@ struct os_real {
 	int hung_fd; /* epoll's, of peers' ends: libev does not tell them; -1 until the first */
 	ev_io hung_io;
 
-	/* Work. The last worker is the one that syncs. */
-	struct os_worker workers[OS_REAL_WORKERS + 1];
+	LIST_HEAD(, os_warm) warms; /* readings of what is to be sent */
+
+	/* Work. */
+	struct os_worker workers[WORKER_COUNT];
 	pthread_mutex_t done_mutex; /* guards the list of finished jobs */
 	struct os_job *done_head, **done_tail;
 };
@@ -115,6 +120,7 @@ bool os_stream_is_due(const struct os_real *r);
 /* os_work.c */
 void os_work_start(struct os *os, unsigned worker, struct os_job *job);
 void os_work_sync(struct os *os, struct os_sync *s);
+void os_work_warm(struct os_real *r, struct os_job *job);
 /* Runs the completions of finished jobs; returns how many. */
 int os_work_finish(struct os_real *r);
 bool os_work_is_done(struct os_real *r);

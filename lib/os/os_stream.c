@@ -19,6 +19,9 @@
 /* Pieces of memory that leave in one call. */
 #define SEND_PIECES_MAX 64
 
+/* Of a file in one call: it was looked whether it is in memory. */
+#define FILE_BYTES_MAX ((size_t)256 * 1024)
+
 /* How much of a file goes through memory at a time where sendfile cannot. */
 #define COPY_BYTES_MAX ((size_t)64 * 1024)
 
@@ -73,6 +76,7 @@ conn_free(struct os_conn *c)
 
 	os_timer_stop(&r->os, &c->timer);
 	connect_release(c);
+	conn_forget_warm(c);
 	conn_close_fd(c);
 	if (c->is_due)
 		TAILQ_REMOVE(&r->due, c, in_due);
@@ -117,7 +121,7 @@ conn_wait(struct os_conn *c)
 {
 	int events = c->state == CONN_OPEN && !c->is_paused ? EV_READ : 0;
 
-	conn_watch(c, events | (c->sends != NULL ? EV_WRITE : 0));
+	conn_watch(c, events | (c->sends != NULL && c->warm == NULL ? EV_WRITE : 0));
 }
 
 void
@@ -323,8 +327,13 @@ send_file(struct os_conn *c)
 
 	if (len == 0)
 		return 0;
-	if (len > SEND_BYTES_MAX)
-		len = SEND_BYTES_MAX;
+	if (len > FILE_BYTES_MAX)
+		len = FILE_BYTES_MAX;
+	len = conn_warm(c, o, len);
+	if (len == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
 	n = sendfile_quietly(c->fd, o->fd, position, len);
 	if (n == -1 && (errno == EINVAL || errno == ENOSYS))
 		n = send_copy(c, o, position, len);
@@ -333,6 +342,8 @@ send_file(struct os_conn *c)
 		errno = EIO;
 		n = -1;
 	}
+	if (n > 0)
+		c->warmed -= (size_t)n < c->warmed ? (size_t)n : c->warmed;
 	return n;
 }
 
@@ -364,7 +375,7 @@ send_some(struct os_conn *c)
 {
 	size_t left = SEND_BYTES_MAX;
 
-	while (c->sends != NULL && left > 0) {
+	while (c->sends != NULL && c->warm == NULL && left > 0) {
 		ssize_t n = c->sends->fd >= 0 ? send_file(c) : send_memory(c);
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -564,6 +575,7 @@ os_stream_release(struct os_real *r)
 
 	while ((c = TAILQ_FIRST(&r->conns)) != NULL)
 		conn_free(c);
+	warms_release(r);
 	hung_release(r);
 	doors_release(r);
 	lookups_release(r);

@@ -2,6 +2,7 @@
  * What the files of os_real's streams share; private to them.
  *
  *   os_stream.c   a connection: reading, sending, closing
+ *   os_warm.c     parts of files that are to be sent, and are not in memory
  *   os_hung.c     seeing a peer's end while nothing is read
  *   os_connect.c  making one: names to addresses, one after the other
  *   os_listen.c   being given one
@@ -44,6 +45,8 @@ struct os_conn {
 	struct os_timer timer; /* of an attempt to connect; of lingering */
 	struct os_send *sends, **sends_tail;
 	struct os_send *late, **late_tail; /* came after the close; canceled with it */
+	struct os_warm *warm; /* what is to be sent next is being read; NULL: not */
+	size_t warmed;	      /* so many bytes of it have been */
 	/* While it connects. */
 	char *address;
 	struct os_lookup *lookup;
@@ -68,6 +71,14 @@ void conn_due(struct os_conn *c);
 void conn_await_end(struct os_conn *c);
 void conn_forget_end(struct os_conn *c);
 void hung_release(struct os_real *r);
+
+/* os_warm.c */
+/* How many of the next `len` bytes of a file can be sent without waiting for the disk;
+ * 0: none, and the connection is due when there are some. */
+size_t conn_warm(struct os_conn *c, const struct os_send *o, size_t len);
+void conn_forget_warm(struct os_conn *c);
+/* After the workers have ended. */
+void warms_release(struct os_real *r);
 
 /* os_connect.c */
 void connect_begin(struct os_conn *c);

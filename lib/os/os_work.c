@@ -16,7 +16,7 @@ os_work_init(struct os_real *r)
 {
 	pthread_mutex_init(&r->done_mutex, NULL);
 	r->done_tail = &r->done_head;
-	for (int i = 0; i <= OS_REAL_WORKERS; i++) {
+	for (int i = 0; i < WORKER_COUNT; i++) {
 		struct os_worker *w = &r->workers[i];
 		w->real = r;
 		w->tail = &w->head;
@@ -137,7 +137,13 @@ os_work_sync(struct os *os, struct os_sync *s)
 	s->result = 0;
 	s->os_os = os;
 	s->os_job = (struct os_job){.run = sync_run, .done = sync_done, .ctx = s};
-	worker_give(&os_real_of(os)->workers[OS_REAL_WORKERS], &s->os_job);
+	worker_give(&os_real_of(os)->workers[WORKER_SYNC], &s->os_job);
+}
+
+void
+os_work_warm(struct os_real *r, struct os_job *job)
+{
+	worker_give(&r->workers[WORKER_WARM], job);
 }
 
 bool
@@ -170,7 +176,7 @@ os_work_finish(struct os_real *r)
 void
 os_work_release(struct os_real *r)
 {
-	for (int i = 0; i <= OS_REAL_WORKERS; i++) {
+	for (int i = 0; i < WORKER_COUNT; i++) {
 		struct os_worker *w = &r->workers[i];
 		if (w->started) {
 			pthread_mutex_lock(&w->mutex);

@@ -235,6 +235,42 @@ test_resident(void)
 }
 
 /* With streams in all states. */
+/* What is not in memory is read elsewhere, and comes all the same. */
+static void
+test_evicted(void)
+{
+	size_t len = (size_t)5 * 1024 * 1024;
+	uint8_t *data = malloc(len);
+	struct os_send file = piece(NULL, len), tail = piece("tail", 4);
+	char byte;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)(i * 13 + i / 4096);
+	file.fd = file_make("evicted", data, len);
+	os_sync(os, file.fd);
+	posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+	/* A file system in memory forgets nothing. */
+	bool gone = os_read_resident(os, file.fd, &byte, 1, 4 << 20) == -1;
+	pair_open("127.0.0.1:0", len + 4);
+	os_stream_send(os, &a.s, &file);
+	os_stream_send(os, &a.s, &tail);
+	turn_until(b.len == len + 4);
+	ok(b.len == len + 4 && memcmp(b.data, data, len) == 0 &&
+		memcmp(b.data + len, "tail", 4) == 0,
+	    "a slice of a file that was%s evicted comes whole", gone ? "" : " not");
+	is_int(sends_done, 2, "and is done");
+	posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+	os_stream_send(os, &a.s, &file);
+	for (int i = 0; i < 3; i++)
+		os_turn(os, 0);
+	os_stream_close(os, &a.s, false);
+	turn_until(a.closed);
+	ok(a.closed && sends_done == 3, "one that closes meanwhile waits for nothing");
+	pair_close();
+	os_close(os, file.fd);
+	free(data);
+}
+
 static void
 test_free(void)
 {
@@ -345,6 +381,7 @@ main(void)
 	test_dead_sockets();
 	test_long_path();
 	test_resident();
+	test_evicted();
 	test_free();
 	os_free(os);
 	return tap_done();

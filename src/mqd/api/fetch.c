@@ -6,7 +6,8 @@
  * request's limits. If that is less than min_bytes, and nothing else is to be told, it
  * lets go of what it read and waits until enough may have come, or max_wait_ms is over.
  *
- * Records go out from where they lie: as slices of a file, or of what was read.
+ * Records go out from where they lie: as slices of a file, or of what was read into
+ * memory.
  */
 #include "mqd/api/fetch_impl.h"
 #include "mqd/api/view.h"

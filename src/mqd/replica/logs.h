@@ -5,7 +5,8 @@
  * (WORKER_WRITE), which runs short jobs in order; the loop keeps of each log only
  * what completions tell it. Syncs run beside, one at a time, over all that was
  * written since the last (group commit). Reads of what is resident are done on the
- * loop; all other reads on WORKER_READ, over the files, beside the writer.
+ * loop; all other reads on WORKER_READ, over the files, beside the writer. Those verify
+ * what they read, and give the file itself, if it is much.
  *
  * Invariants
  *  1. No struct mlog is touched outside WORKER_WRITE (its jobs, or before the first).
@@ -220,7 +221,8 @@ struct plog_read {
 	                   KAFKA_STORAGE_ERROR */
 	struct err err;
 	const void *data; /* with fd -1 */
-	int fd;           /* else: verified and resident; pinned until the release */
+	int fd;           /* else of this file, as it was verified just now; it stays open,
+	                     even if its name goes, until the release */
 	int64_t position;
 	size_t len;
 	struct aborted_txn *aborted_list;
@@ -228,6 +230,7 @@ struct plog_read {
 	/* logs' own */
 	struct os_job os_job;
 	void *own;
+	struct hot *file; /* that fd is of */
 	int64_t start_offset, synced_offset, plain_offset;
 	int64_t hot_base;
 	int hot_fd;

@@ -6,7 +6,8 @@
  *	logs_append.c    one append, on the writer
  *	logs_check.c     batches opened before they reach the writer
  *	logs_open.c      logs are opened, closed, deleted
- *	logs_read.c      reads and lookups
+ *	logs_read.c      reads
+ *	logs_find.c      lookups
  *	logs_keep.c      checkpoint files, hints, the clean stop
  *	logs_clean.c     what takes away from a log: trim, retention
  *	logs_compact.c   compaction, beside appends
@@ -42,6 +43,8 @@
 #define LOGS_RING 128        /* newest batches of a log whose place is known */
 #define LOGS_RETRY_MS 100    /* after a lack of descriptors */
 #define LOGS_EXPIRE_MS 600000 /* between two looks for idle producers */
+#define LOGS_LENT_MAX 512    /* files that answers are sent from at once */
+#define LOGS_LENT_BYTES (64 << 10) /* less than that goes out of memory */
 #define LOGS_READERS 32      /* readers kept open for whoever catches up */
 #define LOGS_READER_IDLE_MS 30000
 
@@ -74,13 +77,15 @@ struct ring {
 	struct ring_batch batches[LOGS_RING];
 };
 
-/* The newest segment, open for reads on the loop; freed with its last user. */
+/* A segment's file that is open: the newest one, for reads on the loop, or one that
+ * answers are sent from. Freed with its last user. */
 struct hot {
 	LIST_ENTRY(hot) in_logs;
 	int fd; /* -1: closed */
 	int64_t base;
 	unsigned refs;
-	struct logs *logs;
+	bool lent;         /* to an answer, which may live longer than the logs */
+	struct logs *logs; /* NULL: they are gone */
 	struct os_job os_job;
 };
 
@@ -266,6 +271,7 @@ struct logs {
 	size_t reader_count;
 	unsigned reading; /* the loop's: jobs with that worker */
 	LIST_HEAD(, hot) hots; /* the loop's */
+	unsigned lent_files;   /* of these, that answers are sent from */
 };
 
 /* --- queues ------------------------------------------------------------------------ */
@@ -419,6 +425,8 @@ bool gone_has(const struct logs *s, const char *topic, int32_t number);
 
 /* The log is loaded, or cannot be (err): reads that wait for it go on. */
 void read_wake(struct plog_impl *i, const struct err *err);
+int logs_read_code(const struct err *err);
+void find_start(struct plog_impl *i, struct plog_find *f);
 
 /* WORKER_READ's: lets go of the readers of a directory, or (NULL) of all. */
 void readers_forget(struct logs *s, const char *dir);

@@ -1,4 +1,4 @@
-/* Reads and lookups: what is resident on the loop, the rest on WORKER_READ. */
+/* Reads: what is resident on the loop, the rest on WORKER_READ. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,32 +107,67 @@ next_batch(struct cached_reader *c, struct err *err)
 	return got;
 }
 
-/* Collects batches up to an error. 0, or -1: the reader stands behind it. */
-static int
-collect(struct plog_read *r, struct cached_reader *c, struct buf *out, struct err *err)
+/* Opens the file once more, for the answer to be sent from; false: it is to be held in
+ * memory. */
+static bool
+lend_file(struct logs *s, const struct plog_read *r, int64_t base, uint64_t inode)
 {
-	int64_t base, first_base = -1, position;
+	char path[LOG_PATH_MAX];
+	struct os_stat st;
+
+	segment_path(path, r->item.log->impl->dir, base, segment_suffix(SEGMENT_LOG));
+	r->file->fd = os_open(s->os, path, OS_READ);
+	if (r->file->fd == -1)
+		return false;
+	/* Compaction may have put another one in its place. */
+	if (os_stat(s->os, r->file->fd, &st) == 0 && st.inode == inode)
+		return true;
+	os_close(s->os, r->file->fd);
+	r->file->fd = -1;
+	return false;
+}
+
+/* Batches up to an error, which lie one behind the other in one file. When they are of
+ * some size the file is lent, and `out` is empty. 0, or -1: the reader stands behind it. */
+static int
+collect(struct logs *s, struct plog_read *r, struct cached_reader *c, struct buf *out,
+    struct err *err)
+{
+	bool may_lend = r->file != NULL, lent = false;
+	int64_t base, position;
+	uint64_t inode = 0;
 	int got;
 
 	for (; (got = next_batch(c, err)) == 1; c->held = false) {
 		size_t size = (size_t)c->batch.size;
 
 		reader_position(c->reader, &base, &position);
+		if (r->len == 0) {
+			r->position = position;
+			inode = reader_inode(c->reader);
+		}
 		if (batch_last_offset(&c->batch) >= r->limit_offset ||
-		    (first_base != -1 && base != first_base) ||
-		    (out->len + size > r->bytes_max && (out->len > 0 || !r->one_at_least)))
+		    reader_inode(c->reader) != inode || position != r->position + (int64_t)r->len ||
+		    (r->len + size > r->bytes_max && (r->len > 0 || !r->one_at_least)))
 			return 0;
-		buf_put(out, c->batch.bytes, size);
+		if (may_lend && r->len + size >= LOGS_LENT_BYTES) {
+			may_lend = false;
+			lent = lend_file(s, r, base, inode);
+			if (lent)
+				buf_release(out);
+		}
+		if (!lent)
+			buf_put(out, c->batch.bytes, size);
 		if (out->failed)
 			return err_nomem(err);
-		first_base = base;
+		r->len += size;
 		c->next = batch_next_offset(&c->batch);
 	}
 	return got;
 }
 
-static int
-read_code(const struct err *err)
+int
+logs_read_code(const struct err *err)
 {
 	return err->code == ERR_CORRUPT ? ERR_CORRUPT_MESSAGE : logs_code(err);
 }
@@ -148,10 +183,10 @@ read_batches(struct logs *s, struct plog_read *r, struct buf *out, struct err *e
 	if (c == NULL)
 		return -1;
 	reader_synced(c->reader, r->limit_offset);
-	bad = collect(r, c, out, err) == -1;
+	bad = collect(s, r, c, out, err) == -1;
 	/* What came before an error is given; who reads on finds the error. */
-	ret = bad && (out->len == 0 || out->failed) ? -1 : 0;
-	if (ret == 0 && r->aborted && out->len > 0)
+	ret = bad && (r->len == 0 || out->failed) ? -1 : 0;
+	if (ret == 0 && r->aborted && r->len > 0)
 		ret = reader_aborted(c->reader, r->offset, c->next, &r->aborted_list,
 		    &r->aborted_count, err);
 	c->used_ms = logs_mono_ms(s);
@@ -178,21 +213,21 @@ read_run(struct os_job *j)
 	struct plog_read *r = j->ctx;
 	struct logs *s = r->item.log->impl->logs;
 	struct buf out = BUF_INIT;
+	int ret = read_batches(s, r, &out, &r->err);
 
-	r->err.code = 0;
-	if (read_batches(s, r, &out, &r->err) == -1)
-		r->code = read_code(&r->err);
-	else
-		r->err.code = 0;
-	if (r->code != 0)
+	if (ret == -1) {
+		r->code = logs_read_code(&r->err);
+		r->len = 0;
 		buf_release(&out);
+	} else {
+		r->err.code = 0;
+	}
 	r->own = out.data;
 	r->data = out.data;
-	r->len = out.len;
 	open_hot(s, r);
 }
 
-/* --- the newest segment, on the loop ------------------------------------------------------ */
+/* --- files that are open, on the loop ------------------------------------------------------ */
 
 static void
 hot_run(struct os_job *j)
@@ -225,7 +260,10 @@ hots_free(struct logs *s)
 		LIST_REMOVE(h, in_logs);
 		if (h->fd != -1)
 			os_close(s->os, h->fd);
-		free(h);
+		h->logs = NULL;
+		/* Else the answer frees it. */
+		if (!h->lent || h->refs == 0)
+			free(h);
 	}
 }
 
@@ -234,6 +272,10 @@ hot_unref(struct hot *h)
 {
 	if (--h->refs > 0)
 		return;
+	if (h->logs == NULL) {
+		free(h);
+		return;
+	}
 	h->logs->reading++;
 	h->os_job = (struct os_job){.run = hot_run, .done = hot_done, .ctx = h};
 	os_work(h->logs->os, WORKER_READ, &h->os_job);
@@ -260,6 +302,43 @@ hot_take(struct plog_impl *i, int fd, int64_t base)
 	LIST_INSERT_HEAD(&i->logs->hots, h, in_logs);
 	hot_drop(i);
 	i->hot = h;
+}
+
+/* Before a read: for an answer of some size, if not too many are lent. NULL: it is to be
+ * held in memory. */
+static struct hot *
+lent_new(struct logs *s, const struct plog_read *r)
+{
+	struct hot *h;
+
+	if (r->bytes_max < LOGS_LENT_BYTES || s->lent_files >= LOGS_LENT_MAX)
+		return NULL;
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return NULL;
+	*h = (struct hot){.fd = -1, .base = -1, .refs = 1, .logs = s};
+	LIST_INSERT_HEAD(&s->hots, h, in_logs);
+	s->lent_files++;
+	return h;
+}
+
+static void
+lent_release(struct plog_read *r)
+{
+	struct hot *h = r->file;
+
+	if (h == NULL)
+		return;
+	r->file = NULL;
+	r->fd = -1;
+	if (h->logs != NULL)
+		h->logs->lent_files--;
+	if (h->fd == -1 && h->logs != NULL) {
+		LIST_REMOVE(h, in_logs);
+		free(h);
+	} else {
+		hot_unref(h);
+	}
 }
 
 static const struct ring_batch *
@@ -326,6 +405,12 @@ read_done(struct os_job *j)
 		hot_take(i, r->hot_fd, r->hot_base);
 	if (!i->file_open)
 		hot_drop(i); /* the log was closed meanwhile */
+	if (r->code != 0 || (r->file != NULL && r->file->fd == -1))
+		lent_release(r);
+	if (r->file != NULL) {
+		r->file->lent = true;
+		r->fd = r->file->fd;
+	}
 	r->done(r);
 	if (i->state == PLOG_GONE)
 		plog_pump(i);
@@ -403,6 +488,7 @@ read_start(struct plog_impl *i, struct plog_read *r)
 	r->aborted = r->aborted && i->aborts;
 	i->reading++;
 	i->logs->reading++;
+	r->file = lent_new(i->logs, r);
 	r->os_job = (struct os_job){.run = read_run, .done = read_done, .ctx = r};
 	os_work(i->logs->os, WORKER_READ, &r->os_job);
 }
@@ -416,6 +502,7 @@ plog_read(struct plog *l, struct plog_read *r)
 	r->code = 0;
 	r->err.code = 0;
 	r->data = r->own = NULL;
+	r->file = NULL;
 	r->fd = r->hot_fd = -1;
 	r->hot_base = -1;
 	r->position = 0;
@@ -435,108 +522,13 @@ plog_read(struct plog *l, struct plog_read *r)
 void
 plog_read_release(struct plog_read *r)
 {
+	lent_release(r);
 	free(r->own);
 	free(r->aborted_list);
 	r->own = NULL;
 	r->data = NULL;
 	r->aborted_list = NULL;
 	r->len = r->aborted_count = 0;
-}
-
-/* --- lookups ------------------------------------------------------------------------------- */
-
-/* The epoch of the batch that holds the offset. */
-static int32_t
-epoch_at(struct reader *rd, int64_t offset)
-{
-	struct err ignored;
-	struct batch b;
-
-	if (reader_seek(rd, offset, &ignored) == -1 || reader_next(rd, &b, &ignored) != 1)
-		return -1;
-	return b.leader_epoch;
-}
-
-static int
-find(struct logs *s, struct plog_find *f, struct err *err)
-{
-	struct reader *rd = reader_open(s->os, f->item.log->impl->dir, f->start_offset, err);
-	int64_t timestamp = f->timestamp;
-	int ret = 0;
-
-	if (rd == NULL)
-		return -1;
-	if (timestamp == PLOG_MAX_TIMESTAMP)
-		ret = reader_newest_time(rd, &timestamp, err);
-	if (ret == 0 && timestamp >= 0)
-		ret = reader_offset_for_time(rd, timestamp, &f->offset, &f->found_timestamp, err);
-	if (ret == 0 && f->offset >= f->limit_offset)
-		f->offset = f->found_timestamp = -1;
-	if (ret == 0 && f->offset >= 0)
-		f->leader_epoch = epoch_at(rd, f->offset);
-	reader_free(rd);
-	return ret;
-}
-
-static void
-find_run(struct os_job *j)
-{
-	struct plog_find *f = j->ctx;
-
-	if (find(f->item.log->impl->logs, f, &f->err) == -1)
-		f->code = read_code(&f->err);
-	else
-		f->err.code = 0;
-}
-
-static void
-find_done(struct os_job *j)
-{
-	struct plog_find *f = j->ctx;
-	struct plog_impl *i = f->item.log->impl;
-	struct logs *s = i->logs;
-
-	i->reading--;
-	s->reading--;
-	f->done(f);
-	if (i->state == PLOG_GONE)
-		plog_pump(i);
-	logs_turn(s);
-	stop_pump(s);
-}
-
-static void
-find_start(struct plog_impl *i, struct plog_find *f)
-{
-	static const struct err well;
-
-	if (i->plog->start_offset >= i->plog->end_offset) {
-		logs_soon(i->logs, &f->item, &well);
-		return;
-	}
-	f->start_offset = i->plog->start_offset;
-	i->reading++;
-	i->logs->reading++;
-	f->os_job = (struct os_job){.run = find_run, .done = find_done, .ctx = f};
-	os_work(i->logs->os, WORKER_READ, &f->os_job);
-}
-
-void
-plog_find(struct plog *l, struct plog_find *f)
-{
-	struct plog_impl *i = l->impl;
-
-	f->item = (struct plog_item){.log = l, .kind = ITEM_FIND};
-	f->code = 0;
-	f->err.code = 0;
-	f->offset = f->found_timestamp = -1;
-	f->leader_epoch = -1;
-	if (l->loaded) {
-		find_start(i, f);
-		return;
-	}
-	items_put(&i->readers, &f->item);
-	plog_pump(i);
 }
 
 void
