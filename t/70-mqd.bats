@@ -152,7 +152,7 @@ address() {
 	start
 	mq-topics create -b "$(address)" -t t
 	rm -r store
-	! echo x | mq-produce -b "$(address)" -t t -m 1 2>/dev/null
+	echo x | mq-produce -b "$(address)" -t t -m 1 2>/dev/null || :
 	stops 74
 	grep -q ' error store: the directory takes nothing more until the next start: ' log
 	grep -q ' error not a clean stop: store/' log

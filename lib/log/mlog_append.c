@@ -23,6 +23,15 @@ jitter_ms(const struct mlog *log)
 	return (int64_t)(mixed * 0x9e3779b97f4a7c15u >> 1) % most;
 }
 
+/* The active segment is not compacted, so one that is not to wait long is closed. */
+static int64_t
+age_max_ms(const struct mlog_config *c)
+{
+	int64_t lag = c->max_compaction_lag_ms;
+
+	return c->cleanup_compact && lag > 0 && lag < c->segment_ms ? lag : c->segment_ms;
+}
+
 /* Kafka's rule: by the records' time, by the clock only where they have none. */
 static bool
 is_old(const struct mlog *log, const struct batch *b)
@@ -33,7 +42,7 @@ is_old(const struct mlog *log, const struct batch *b)
 		waited = b->max_timestamp - log->tail.first_timestamp;
 	else
 		waited = os_wall_ms(log->os) - mlog_active(log)->created_ms;
-	return waited > log->config.segment_ms - jitter_ms(log);
+	return waited > age_max_ms(&log->config) - jitter_ms(log);
 }
 
 /* Whether an index is full. It is not opened to find out while so few bytes are

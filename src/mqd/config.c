@@ -259,6 +259,8 @@ field_set(struct broker_config *c, const struct broker_key *k, const char *value
 
 	if (k->type == CONFIG_BOOL) {
 		*(bool *)field = strcmp(value, "true") == 0;
+	} else if (k->type == CONFIG_DOUBLE) {
+		*(double *)field = strtod(value, NULL);
 	} else if (text_int(value, k->min, k->max, &n) == 0) {
 		if (k->size == sizeof(int32_t))
 			*(int32_t *)field = (int32_t)(n * k->factor);

@@ -56,6 +56,7 @@ struct broker_config {
 	int64_t retention_check_ms;        /* log.retention.check.interval.ms */
 	int64_t cleaner_backoff_ms;        /* log.cleaner.backoff.ms */
 	int64_t cleaner_memory;            /* log.cleaner.dedupe.buffer.size */
+	double cleaner_bytes_per_second;   /* log.cleaner.io.max.bytes.per.second */
 	int64_t checkpoint_ms;             /* log.flush.offset.checkpoint.interval.ms */
 	int64_t metadata_snapshot_bytes;   /* metadata.log.max.record.bytes.between.snapshots */
 	int32_t offsets_partitions;        /* offsets.topic.num.partitions */

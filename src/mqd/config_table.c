@@ -2,6 +2,7 @@
  * here. Types, defaults and limits are those of Kafka 4.3 (KafkaConfig). */
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -76,6 +77,9 @@ const struct broker_key broker_keys[] = {
 	    KEY_DYNAMIC, FIELD(cleaner_backoff_ms)},
 	{"log.cleaner.dedupe.buffer.size", CONFIG_LONG, "134217728", 1048576, LONG, NULL,
 	    "most memory for the keys of one compaction", KEY_DYNAMIC, FIELD(cleaner_memory)},
+	{"log.cleaner.io.max.bytes.per.second", CONFIG_DOUBLE, "1.7976931348623157E308", 0, 0, NULL,
+	    "most bytes that compaction reads and writes in a second",
+	    KEY_DYNAMIC, FIELD(cleaner_bytes_per_second)},
 	{"log.dirs", CONFIG_LIST, NULL, 0, 0, NULL,
 	    "the data directory (-d); one", 0, ELSEWHERE},
 	{"log.flush.offset.checkpoint.interval.ms", CONFIG_INT, "60000", 0, INT, NULL,
@@ -154,7 +158,7 @@ static const char foreign_names[] =
     " initial.broker.registration.timeout.ms leader.imbalance.check.interval.seconds"
     " leader.imbalance.per.broker.percentage log.cleaner.enable"
     " log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size"
-    " log.cleaner.io.max.bytes.per.second log.cleaner.threads log.dir.failure.timeout.ms"
+    " log.cleaner.threads log.dir.failure.timeout.ms"
     " log.flush.scheduler.interval.ms log.flush.start.offset.checkpoint.interval.ms"
     " log.initial.task.delay.ms log.message.downconversion.enable log.message.format.version"
     " max.connection.creation.rate max.connections.per.ip max.connections.per.ip.overrides"
@@ -328,6 +332,22 @@ number_parse(const struct broker_key *k, const char *value, int64_t *out)
 	return -1;
 }
 
+/* Kept as it is written; a size such as 10M in bytes. */
+static int
+real_parse(const struct broker_key *k, const char *value, char *out, size_t out_size)
+{
+	char *end;
+	double real = strtod(value, &end);
+	int64_t size;
+
+	if (is_size(k) && text_size(value, 0, LONG, &size) == 0)
+		return snprintf(out, out_size, "%lld", (long long)size) > 0 ? 0 : -1;
+	if (end == value || *end != '\0' || !(real >= 0) || strlen(value) >= out_size)
+		return -1;
+	memcpy(out, value, strlen(value) + 1);
+	return 0;
+}
+
 static int
 key_check(const struct broker_key *k, const char *value, char *out, size_t out_size,
     struct err *err)
@@ -353,6 +373,11 @@ key_check(const struct broker_key *k, const char *value, char *out, size_t out_s
 			                              : "");
 		len = snprintf(out, out_size, "%lld", (long long)number);
 		break;
+	case CONFIG_DOUBLE:
+		if (real_parse(k, value, out, out_size) == -1)
+			return err_set(
+			    err, ERR_CONFIG, "%s=%s: want a number from 0 on", k->name, value);
+		return 0;
 	default:
 		if (!words_ok(k, value))
 			return err_set(

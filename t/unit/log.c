@@ -87,6 +87,26 @@ test_carried_counter(void)
 	world_release(&many);
 }
 
+/* What is not to stay uncompacted for long is not to stay in the active segment either. */
+static void
+test_lag_rolls(void)
+{
+	struct world w;
+
+	world_init(&w);
+	w.config.max_compaction_lag_ms = 1000;
+	world_recover(&w, 0);
+	append_made(&w, make_sized(1, 100, T0), 0);
+	append_made(&w, make_sized(1, 100, T0 + 2000), 0);
+	is_int(w.log.tail.segment_base, 0, "max.compaction.lag.ms: nothing to a log that is not compacted");
+	w.log.config.cleanup_compact = true;
+	append_made(&w, make_sized(1, 100, T0 + 1000), 0);
+	is_int(w.log.tail.segment_base, 0, "one that is does not roll at it");
+	append_made(&w, make_sized(1, 100, T0 + 1001), 0);
+	is_int(w.log.tail.segment_base, 3, "but above it");
+	world_release(&w);
+}
+
 static void
 test_rolls(void)
 {
@@ -266,6 +286,7 @@ main(void)
 	test_index_example();
 	test_carried_counter();
 	test_rolls();
+	test_lag_rolls();
 	test_far_offsets();
 	test_limits();
 	test_unsynced();

@@ -213,6 +213,8 @@ test_interrupted(void)
 		wait_synced(&n, l);
 		o = (struct one_compact){.c = {.limit_offset = l->synced_offset, .always = true,
 		    .done = one_compact_done, .ctx = &o}};
+		/* Some are in a pause of a day. */
+		o.c.bytes_per_second = seed % 3 != 2 && seed % 2 == 0;
 		plog_compact(l, &o.c);
 		for (uint64_t i = 0; i < seed / 3; i++)
 			os_turn(n.os, 0);
@@ -236,10 +238,48 @@ test_interrupted(void)
 	is_int(wrong, 0, "a stop or a deletion ends it, and a trim goes on beside it");
 }
 
+static int64_t
+compact_ms(int64_t bytes_per_second)
+{
+	struct one_compact o;
+	struct plog *l;
+	struct node n;
+	int64_t began_ns, ms;
+
+	node_init(&n, 1);
+	settings(&n);
+	node_start(&n);
+	l = node_plog(&n, "t");
+	for (int i = 0; i < BEFORE; i++)
+		put(&n, l, i);
+	wait_synced(&n, l);
+	o = (struct one_compact){.c = {.limit_offset = l->synced_offset, .always = true,
+	    .bytes_per_second = bytes_per_second, .done = one_compact_done, .ctx = &o}};
+	began_ns = os_mono_ns(n.os);
+	plog_compact(l, &o.c);
+	node_turn(&n, &o.done);
+	ms = (os_mono_ns(n.os) - began_ns) / 1000000;
+	ok(o.c.err.code == 0 && o.c.result.bytes_out < o.c.result.bytes_in / 2,
+	    "%lld bytes a second: it is compacted", (long long)bytes_per_second);
+	node_stop(&n, &l, 1);
+	node_end(&n);
+	return ms;
+}
+
+static void
+test_slow(void)
+{
+	int64_t slow_ms = compact_ms(16 << 10), fast_ms = compact_ms(0);
+
+	ok(fast_ms < 1000 && slow_ms > 5000, "a limit on its bytes makes it slow: %lld ms, not %lld",
+	    (long long)slow_ms, (long long)fast_ms);
+}
+
 int
 main(void)
 {
 	test_whole();
+	test_slow();
 	test_killed();
 	test_interrupted();
 	return tap_done();

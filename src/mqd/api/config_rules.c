@@ -1,4 +1,5 @@
 /* What configurations may be, told as Kafka tells it (ConfigDef, LogConfig). */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,8 +307,8 @@ config_rule_broker(const char *name, struct config_rule *out)
 	int64_t unit;
 
 	if (k != NULL) {
-		*out = (struct config_rule){
-		    k->name, k->type, (double)k->min, (double)k->max, k->values};
+		*out = (struct config_rule){k->name, k->type, (double)k->min,
+		    k->type == CONFIG_DOUBLE ? DBL_MAX : (double)k->max, k->values};
 		return (k->flags & KEY_DYNAMIC) != 0 ? 1 : -1;
 	}
 	if ((t = broker_topic_key(name, &unit)) == NULL)

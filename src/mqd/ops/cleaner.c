@@ -115,6 +115,17 @@ cleaned(struct plog_compact *c)
 	clean_end(h, moved);
 }
 
+/* 0: as many as there are. */
+static int64_t
+bytes_per_second(const struct housekeeping *h)
+{
+	double most = h->b->config->cleaner_bytes_per_second;
+
+	if (most >= (double)INT64_MAX / 2)
+		return 0;
+	return most < 1 ? 1 : (int64_t)most;
+}
+
 /* What is stable is known. */
 static void
 clean_loaded(struct plog_job *j)
@@ -129,7 +140,8 @@ clean_loaded(struct plog_job *j)
 		return;
 	}
 	h->clean_run = (struct plog_compact){.limit_offset = partition_stable_end(p),
-	    .memory_bytes = (size_t)h->b->config->cleaner_memory, .always = true,
+	    .memory_bytes = (size_t)h->b->config->cleaner_memory,
+	    .bytes_per_second = bytes_per_second(h), .always = true,
 	    .done = cleaned, .ctx = h};
 	plog_compact(p->log, &h->clean_run);
 }

@@ -320,6 +320,7 @@ void plog_retain(struct plog *l, struct plog_retain *r);
 struct plog_compact {
 	int64_t limit_offset;
 	size_t memory_bytes; /* log.cleaner.dedupe.buffer.size */
+	int64_t bytes_per_second; /* log.cleaner.io.max.bytes.per.second; 0: no limit */
 	bool always;
 	bool expire; /* also when nothing is dirty: tombstones and markers go that may */
 	void (*done)(struct plog_compact *c);
@@ -332,7 +333,9 @@ struct plog_compact {
 	struct os_job os_job;
 	struct mlog_config config;
 	int64_t now_ms, first_dirty_offset;
-	bool swap, swapped, rests, over;
+	bool more, swap, swapped, rests, over;
+	struct os_timer pause;
+	int64_t stepped_ns;
 };
 void plog_compact(struct plog *l, struct plog_compact *c);
 

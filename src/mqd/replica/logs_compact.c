@@ -9,6 +9,11 @@
  */
 #include "mqd/replica/logs_impl.h"
 
+/* Where there is a limit on its bytes: how long a step is to take, at least of how
+ * many bytes. */
+#define STEP_MS 100
+#define STEP_BYTES_MIN (64 << 10)
+
 /* --- on WORKER_CLEAN ------------------------------------------------------------------------ */
 
 static bool
@@ -38,6 +43,17 @@ is_due(struct plog_compact *c)
 	return compact_is_due(&c->config, &state, c->now_ms);
 }
 
+/* Half of what may be read and written, as what is read may be written too. */
+static int64_t
+step_bytes(const struct plog_compact *c)
+{
+	int64_t bytes = c->bytes_per_second / 2 * STEP_MS / 1000;
+
+	if (c->bytes_per_second == 0)
+		return COMPACT_ALL;
+	return bytes < STEP_BYTES_MIN ? STEP_BYTES_MIN : bytes;
+}
+
 static void
 copy_run(struct os_job *j)
 {
@@ -46,10 +62,11 @@ copy_run(struct os_job *j)
 
 	if (r == 1) {
 		c->ran = true;
-		r = compaction_step(compaction_of(c), COMPACT_ALL, &c->err);
+		r = compaction_step(compaction_of(c), step_bytes(c), &c->err);
 	}
+	c->more = r == COMPACT_MORE;
 	c->swap = r == COMPACT_SWAP;
-	if (c->swap)
+	if (c->more || c->swap)
 		return;
 	c->rests = !compaction_end(compaction_of(c), &c->result);
 	c->job.item.log->impl->compaction = NULL;
@@ -135,6 +152,7 @@ settled(struct plog_job *j)
 }
 
 static void swapped(struct plog_job *j);
+static void pause(struct plog_compact *c);
 
 static void
 copied(struct os_job *j)
@@ -142,6 +160,10 @@ copied(struct os_job *j)
 	struct plog_compact *c = j->ctx;
 	struct plog *l = c->job.item.log;
 
+	if (c->more) {
+		pause(c);
+		return;
+	}
 	if (!c->swap && !c->swapped) {
 		finish(c);
 		return;
@@ -155,8 +177,39 @@ copied(struct os_job *j)
 static void
 copy_on(struct plog_compact *c)
 {
+	struct os *os = c->job.item.log->impl->logs->os;
+
+	c->stepped_ns = os_mono_ns(os);
 	c->os_job = (struct os_job){.run = copy_run, .done = copied, .ctx = c};
-	os_work(c->job.item.log->impl->logs->os, WORKER_CLEAN, &c->os_job);
+	os_work(os, WORKER_CLEAN, &c->os_job);
+}
+
+static void
+pause_fire(struct os_timer *t)
+{
+	struct plog_compact *c = t->ctx;
+
+	c->job.item.log->impl->compact_paused = NULL;
+	copy_on(c);
+}
+
+/* The next step begins when this one's bytes have had their time. */
+static void
+pause(struct plog_compact *c)
+{
+	struct plog_impl *i = c->job.item.log->impl;
+	struct os *os = i->logs->os;
+	int64_t ms;
+
+	if (c->bytes_per_second == 0 || c->over || atomic_load(&i->compact_stop)) {
+		copy_on(c);
+		return;
+	}
+	ms = (int64_t)((double)step_bytes(c) * 2000 / (double)c->bytes_per_second) -
+	    (os_mono_ns(os) - c->stepped_ns) / 1000000;
+	i->compact_paused = c;
+	c->pause = (struct os_timer){.fire = pause_fire, .ctx = c};
+	os_timer_start(os, &c->pause, ms > 0 ? ms : 0);
 }
 
 /* After an error it only ends. That segments went meanwhile is none. */
@@ -169,7 +222,7 @@ swapped(struct plog_job *j)
 	c->err = j->err;
 	if (c->err.code == ERR_AGAIN)
 		c->err.code = 0;
-	copy_on(c);
+	pause(c);
 }
 
 static void
@@ -192,7 +245,7 @@ plog_compact(struct plog *l, struct plog_compact *c)
 
 	c->err.code = 0;
 	c->result = (struct compact_result){0};
-	c->ran = c->over = c->swap = c->swapped = c->rests = false;
+	c->ran = c->over = c->more = c->swap = c->swapped = c->rests = false;
 	c->now_ms = os_wall_ms(s->os);
 	c->first_dirty_offset = checkpoint_get(&s->cleaner, l->topic, l->number);
 	i->compacting = true;
@@ -205,6 +258,9 @@ plog_compact(struct plog *l, struct plog_compact *c)
 void
 compact_ask_stop(struct plog_impl *i)
 {
-	if (i->compacting)
-		atomic_store(&i->compact_stop, true);
+	if (!i->compacting)
+		return;
+	atomic_store(&i->compact_stop, true);
+	if (i->compact_paused != NULL)
+		os_timer_start(i->logs->os, &i->compact_paused->pause, 0);
 }

@@ -150,6 +150,7 @@ struct plog_impl {
 	unsigned trimming;   /* trims that wait or run */
 	struct compaction *compaction; /* with whoever has its turn */
 	bool compacting;     /* until it ends the log stays open */
+	struct plog_compact *compact_paused; /* so that it takes no more than it may; or NULL */
 	atomic_bool compact_stop; /* it is to end soon; WORKER_CLEAN asks */
 	struct ring *ring;
 	struct hot *hot;
