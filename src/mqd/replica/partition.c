@@ -199,15 +199,20 @@ partition_wait_end(struct partition_waiter *w)
 
 /* --- following the metadata ----------------------------------------------------------- */
 
+/* What the metadata says of a topic: looked up once for all its partitions. */
+struct topic_says {
+	struct plog_settings settings;
+	int32_t min_isr;
+};
+
 static struct partition *
-partition_new(struct partitions *ps, const struct image *im, const struct topic *t, int32_t number)
+partition_new(struct partitions *ps, const struct topic_says *says, const struct topic *t,
+    int32_t number)
 {
 	struct partition *p = calloc(1, sizeof(*p));
-	struct plog_settings settings;
 
 	if (p == NULL)
 		return NULL;
-	plog_settings_resolve(im, t->name, &settings);
 	p->topic = strdup(t->name);
 	p->topic_id = t->id;
 	p->number = number;
@@ -216,7 +221,7 @@ partition_new(struct partitions *ps, const struct image *im, const struct topic 
 	p->internal = strcmp(t->name, "__consumer_offsets") == 0 ||
 	    strcmp(t->name, "__transaction_state") == 0;
 	if (p->topic != NULL)
-		p->log = plog_new(ps->broker->logs, t->name, number, &t->id, &settings);
+		p->log = plog_new(ps->broker->logs, t->name, number, &t->id, &says->settings);
 	if (p->log == NULL) {
 		free(p->topic);
 		free(p);
@@ -308,27 +313,25 @@ has_replica(const struct image_partition *ip, int32_t node_id)
 
 /* Brings one partition up to what the metadata says. */
 static int
-follow(struct partitions *ps, const struct image *im, struct topic *t, int32_t number,
+follow(struct partitions *ps, const struct topic_says *says, struct topic *t, int32_t number,
     const struct image_partition *ip)
 {
 	struct partition *p = t->partitions[number];
-	struct plog_settings settings;
 	bool turned;
 
 	if (p == NULL && !has_replica(ip, ps->broker->config->node_id))
 		return 0;
-	if (p == NULL && (p = partition_new(ps, im, t, number)) == NULL)
+	if (p == NULL && (p = partition_new(ps, says, t, number)) == NULL)
 		return -1;
 	t->partitions[number] = p;
-	plog_settings_resolve(im, t->name, &settings);
-	plog_set(p->log, &settings);
+	plog_set(p->log, &says->settings);
 	p->upkeep = (struct partition_upkeep){
 	    .uncleanable = p->upkeep.uncleanable, .version = p->upkeep.version + 1};
 	turned = p->leader != ip->leader || p->leader_epoch != ip->leader_epoch;
 	p->leader = ip->leader;
 	p->leader_epoch = ip->leader_epoch;
 	p->isr_count = ip->isr_count;
-	p->min_isr = (int32_t)strtol(topic_config_value(im, t->name, "min.insync.replicas", NULL), NULL, 10);
+	p->min_isr = says->min_isr;
 	/* More than there are would refuse every write (Partition.effectiveMinIsr). */
 	if ((size_t)p->min_isr > ip->replica_count)
 		p->min_isr = (int32_t)ip->replica_count;
@@ -345,6 +348,7 @@ partitions_changed(
     struct partitions *ps, const struct image *im, const char *topic, const struct uuid *topic_id)
 {
 	const struct image_topic *it;
+	struct topic_says says;
 	struct topic *t;
 
 	if (topic == NULL)
@@ -359,8 +363,11 @@ partitions_changed(
 	if ((t == NULL && (t = topic_new(ps, it)) == NULL) ||
 	    topic_grow(t, it->partition_count) == -1)
 		goto nomem;
+	plog_settings_resolve(im, t->name, &says.settings);
+	says.min_isr = (int32_t)strtol(
+	    topic_config_value(im, t->name, "min.insync.replicas", NULL), NULL, 10);
 	for (int32_t i = 0; i < it->partition_count; i++)
-		if (it->partitions[i].exists && follow(ps, im, t, i, &it->partitions[i]) == -1)
+		if (it->partitions[i].exists && follow(ps, &says, t, i, &it->partitions[i]) == -1)
 			goto nomem;
 	return;
 nomem:
