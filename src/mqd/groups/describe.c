@@ -118,8 +118,12 @@ groups_list(struct groups *gs, struct arena *a, const struct list_groups_request
     struct list_groups_response *out)
 {
 	size_t count = 0, n = 0;
+	bool wanted[CGROUP_STATES];
 
 	wire_init(&wire_list_groups_response, out);
+	/* Once, however many groups and filters there are. */
+	for (int i = 0; i < CGROUP_STATES; i++)
+		wanted[i] = passes(&r->states_filter, cgroup_state_name((enum cgroup_state)i));
 	for (int32_t i = 0; i < gs->topic_count && i < gs->count; i++) {
 		if (gs->shards[i]->state == SHARD_LOADING) {
 			out->error_code = ERR_COORDINATOR_LOAD_IN_PROGRESS;
@@ -127,16 +131,16 @@ groups_list(struct groups *gs, struct arena *a, const struct list_groups_request
 		}
 		count += gs->shards[i]->all.count;
 	}
+	if (!passes(&r->types_filter, "classic"))
+		return 0;
 	out->groups.items = arena_array(a, count, sizeof(*out->groups.items));
 	if (out->groups.items == NULL)
 		return -1;
 	for (int32_t i = 0; i < gs->topic_count && i < gs->count; i++)
-		for (struct map_entry *e = NULL;
-		     passes(&r->types_filter, "classic") &&
-		     (e = map_next(&gs->shards[i]->all, e)) != NULL;) {
+		for (struct map_entry *e = NULL; (e = map_next(&gs->shards[i]->all, e)) != NULL;) {
 			const struct cgroup *g = e->value;
 
-			if (passes(&r->states_filter, cgroup_state_name(g->state)))
+			if (wanted[g->state])
 				list_group(g, &out->groups.items[n++]);
 		}
 	out->groups.count = (int32_t)n;
