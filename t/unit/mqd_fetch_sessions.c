@@ -167,6 +167,31 @@ test_slots(void)
 	end();
 }
 
+/* However many partitions a session is asked for, what is kept of them is bounded. */
+static void
+test_many(void)
+{
+	static struct fetch_request_partition parts[FETCH_ENTRIES_PER_SLOT + 1];
+	struct fetch_request in = ask(0, 0, 1);
+	int32_t id, next;
+
+	for (int i = 0; i <= FETCH_ENTRIES_PER_SLOT; i++)
+		parts[i] = (struct fetch_request_partition){.partition = i};
+	begin(1);
+	in.topics.items[0].partitions.items = parts;
+	in.topics.items[0].partitions.count = FETCH_ENTRIES_PER_SLOT + 1;
+	ok(once(&in, 12, &id) == FETCH_ENTRIES_PER_SLOT + 1 && id == 0,
+	    "who wants too many is served without a session");
+	in.topics.items[0].partitions.count = FETCH_ENTRIES_PER_SLOT;
+	ok(once(&in, 12, &id) == FETCH_ENTRIES_PER_SLOT && id != 0, "there is room for some");
+	in = ask(id, 1, 1);
+	in.topics.items[0].partitions.items = &parts[FETCH_ENTRIES_PER_SLOT];
+	is_int(once(&in, 12, &next), -ERR_FETCH_SESSION_ID_NOT_FOUND, "none that grows beyond it");
+	in = ask(0, 0, 16);
+	ok(once(&in, 12, &id) == 16 && id != 0, "what it has kept is gone with it");
+	end();
+}
+
 int
 main(void)
 {
@@ -174,5 +199,6 @@ main(void)
 	test_forgotten();
 	test_news();
 	test_slots();
+	test_many();
 	return tap_done();
 }

@@ -15,6 +15,7 @@
 struct fetch_sessions {
 	struct os *os;
 	size_t slots;
+	size_t entries;   /* of all sessions */
 	struct map by_id; /* 4 bytes -> struct fetch_session */
 };
 
@@ -55,10 +56,11 @@ entry_free(struct fetch_entry *e)
 /* --- sessions ------------------------------------------------------------------------ */
 
 static void
-session_free(struct fetch_session *s)
+session_free(struct fetch_sessions *all, struct fetch_session *s)
 {
 	struct fetch_entry *e, *next;
 
+	all->entries -= s->keys.count;
 	TAILQ_FOREACH_SAFE(e, &s->entries, link, next)
 	entry_free(e);
 	map_release(&s->keys);
@@ -75,7 +77,7 @@ session_close(struct fetch_sessions *all, struct fetch_session *s)
 	map_del(&all->by_id, key, sizeof(key));
 	s->closed = true;
 	if (s->uses == 0)
-		session_free(s);
+		session_free(all, s);
 }
 
 static struct fetch_session *
@@ -89,7 +91,7 @@ session_find(const struct fetch_sessions *all, int32_t id)
 
 /* Adds or changes one partition. -1: no memory. */
 static int
-session_add(struct fetch_session *s, const struct fetch_request_topic *t,
+session_add(struct fetch_sessions *all, struct fetch_session *s, const struct fetch_request_topic *t,
     const struct fetch_request_partition *p)
 {
 	const char *topic = s->by_id ? NULL : t->topic.data;
@@ -115,24 +117,25 @@ session_add(struct fetch_session *s, const struct fetch_request_topic *t,
 		return -1;
 	}
 	TAILQ_INSERT_TAIL(&s->entries, e, link);
+	all->entries++;
 	return 0;
 }
 
 static int
-session_add_all(struct fetch_session *s, const struct fetch_request *in)
+session_add_all(struct fetch_sessions *all, struct fetch_session *s, const struct fetch_request *in)
 {
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		const struct fetch_request_topic *t = &in->topics.items[i];
 
 		for (int32_t j = 0; j < t->partitions.count; j++)
-			if (session_add(s, t, &t->partitions.items[j]) == -1)
+			if (session_add(all, s, t, &t->partitions.items[j]) == -1)
 				return -1;
 	}
 	return 0;
 }
 
 static void
-session_forget(struct fetch_session *s, const struct fetch_request *in)
+session_forget(struct fetch_sessions *all, struct fetch_session *s, const struct fetch_request *in)
 {
 	uint8_t key[KEY_MAX];
 
@@ -149,6 +152,7 @@ session_forget(struct fetch_session *s, const struct fetch_request *in)
 				continue;
 			TAILQ_REMOVE(&s->entries, e, link);
 			entry_free(e);
+			all->entries--;
 		}
 	}
 }
@@ -160,29 +164,57 @@ is_worth_less(const struct fetch_session *a, const struct fetch_session *b)
 	return a->follower != b->follower ? b->follower : a->keys.count < b->keys.count;
 }
 
+/* The one that was not used for longest, if that is long; NULL: none. */
+static struct fetch_session *
+find_idle(const struct fetch_sessions *all, int64_t now_ns)
+{
+	struct fetch_session *idle = NULL;
+
+	for (struct map_entry *e = NULL; (e = map_next(&all->by_id, e)) != NULL;) {
+		struct fetch_session *s = e->value;
+
+		if (idle == NULL || s->used_ns < idle->used_ns)
+			idle = s;
+	}
+	return idle != NULL && now_ns - idle->used_ns > EVICTION_NS ? idle : NULL;
+}
+
 /* Makes room for a session; false: there is none to be had. */
 static bool
 make_room(struct fetch_sessions *all, const struct fetch_session *next, int64_t now_ns)
 {
-	struct fetch_session *idle = NULL, *least = NULL;
+	struct fetch_session *goes, *least = NULL;
 
 	if (all->by_id.count < all->slots)
 		return true;
 	for (struct map_entry *e = NULL; (e = map_next(&all->by_id, e)) != NULL;) {
 		struct fetch_session *s = e->value;
 
-		if (idle == NULL || s->used_ns < idle->used_ns)
-			idle = s;
 		if (is_worth_less(s, next) && (least == NULL || is_worth_less(s, least)) &&
 		    (now_ns - s->made_ns > EVICTION_NS || (next->follower && !s->follower)))
 			least = s;
 	}
-	if (idle != NULL && now_ns - idle->used_ns > EVICTION_NS)
-		least = idle;
-	if (least == NULL)
+	goes = find_idle(all, now_ns);
+	if (goes == NULL)
+		goes = least;
+	if (goes == NULL)
 		return false;
-	session_close(all, least);
+	session_close(all, goes);
 	return true;
+}
+
+/* Is there room for the partitions of a request? One that is idle makes some. */
+static bool
+has_room(struct fetch_sessions *all, const struct fetch_request *in)
+{
+	size_t most = all->slots * FETCH_ENTRIES_PER_SLOT, count = 0;
+	struct fetch_session *idle;
+
+	for (int32_t i = 0; i < in->topics.count; i++)
+		count += (size_t)in->topics.items[i].partitions.count;
+	if (all->entries + count > most && (idle = find_idle(all, os_mono_ns(all->os))) != NULL)
+		session_close(all, idle);
+	return all->entries + count <= most;
 }
 
 /* Gives it a slot and an id, if there is room. */
@@ -215,8 +247,8 @@ session_new(struct fetch_sessions *all, const struct fetch_request *in, int vers
 	s->follower = in->replica_id >= 0 || in->replica_state.replica_id >= 0;
 	s->epoch = 1;
 	s->made_ns = s->used_ns = os_mono_ns(all->os);
-	if (session_add_all(s, in) == -1) {
-		session_free(s);
+	if (session_add_all(all, s, in) == -1) {
+		session_free(all, s);
 		return NULL;
 	}
 	return s;
@@ -275,7 +307,7 @@ begin_full(struct fetch_sessions *all, const struct fetch_request *in, int versi
 
 	if (in->session_id != 0 && old != NULL)
 		session_close(all, old);
-	if (in->session_epoch == 0) {
+	if (in->session_epoch == 0 && has_room(all, in)) {
 		s = session_new(all, in, version);
 		if (s == NULL)
 			return ERR_NOMEM;
@@ -283,7 +315,7 @@ begin_full(struct fetch_sessions *all, const struct fetch_request *in, int versi
 			use(c, s);
 			return 0;
 		}
-		session_free(s);
+		session_free(all, s);
 	}
 	return begin_without(c, in, version, a);
 }
@@ -302,10 +334,14 @@ begin_incremental(struct fetch_sessions *all, const struct fetch_request *in, in
 		return ERR_INVALID_FETCH_SESSION_EPOCH;
 	if (s->by_id != (version >= 13))
 		return ERR_FETCH_SESSION_TOPIC_ID_ERROR;
-	if (session_add_all(s, in) == -1)
-		return ERR_NOMEM;
-	session_forget(s, in);
 	s->used_ns = os_mono_ns(all->os);
+	if (!has_room(all, in)) {
+		session_close(all, s);
+		return ERR_FETCH_SESSION_ID_NOT_FOUND;
+	}
+	if (session_add_all(all, s, in) == -1)
+		return ERR_NOMEM;
+	session_forget(all, s, in);
 	s->epoch = s->epoch == INT32_MAX ? 1 : s->epoch + 1;
 	use(c, s);
 	c->incremental = true;
@@ -359,9 +395,8 @@ fetch_context_end(struct fetch_sessions *all, struct fetch_context *c)
 {
 	struct fetch_session *s = c->session;
 
-	(void)all;
 	if (s != NULL && --s->uses == 0 && s->closed)
-		session_free(s);
+		session_free(all, s);
 	c->session = NULL;
 }
 
@@ -386,7 +421,7 @@ fetch_sessions_free(struct fetch_sessions *all)
 	if (all == NULL)
 		return;
 	for (struct map_entry *e = NULL; (e = map_next(&all->by_id, e)) != NULL;)
-		session_free(e->value);
+		session_free(all, e->value);
 	map_release(&all->by_id);
 	free(all);
 }

@@ -3,7 +3,8 @@
  *
  * In a session a client names only the partitions that it adds, changes or drops, and
  * is answered only with those that have news. Sessions have slots; when they are full,
- * one that is idle, or worth less than the new one, goes.
+ * one that is idle, or worth less than the new one, goes. What they keep of partitions is
+ * bounded for all together: who wants more than there is room for has no session.
  *
  * Source: Kafka's FetchManager, FetchSession.
  */
@@ -16,6 +17,9 @@
 #include "base/map.h"
 #include "base/uuid.h"
 #include "os/os.h"
+
+/* Partitions that are kept in all sessions, for each slot. */
+#define FETCH_ENTRIES_PER_SLOT 1000
 
 struct fetch_request;
 struct fetch_request_partition;
