@@ -23,6 +23,9 @@
 
 #define CLUSTER_PATH_MAX 4096
 
+/* Beside the logs: the last stop was a clean one. */
+#define CLEAN_MARKER ".kafka_cleanshutdown"
+
 /* Producer ids that are taken at once (Kafka's ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE), and
  * when the next block is asked for. */
 #define PRODUCER_IDS 1000

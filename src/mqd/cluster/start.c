@@ -29,7 +29,6 @@
 /* A batch of partition changes is written when it is so large. */
 #define CHANGES_BYTES (1 << 20)
 
-#define CLEAN_MARKER ".kafka_cleanshutdown"
 #define CLEAN_MARKER_MAX 4096
 
 /* --- the directory ------------------------------------------------------------------- */

@@ -6,8 +6,6 @@
 #include "mqd/cluster/cluster_impl.h"
 #include "store/tail.h"
 
-#define CLEAN_MARKER ".kafka_cleanshutdown"
-
 /* So that the next controller, should it be Kafka's, need not wait until the session of
  * a broker ends that is gone. Partitions keep their leader: it is the only one. */
 static int
@@ -15,8 +13,7 @@ add_fence(struct cluster *c, struct err *err)
 {
 	struct broker_registration_change_record b;
 
-	batch_builder_reset(&c->records.bb);
-	c->records.bb.head.attributes = 0;
+	cluster_drop(&c->records);
 	c->records.now_ms = os_wall_ms(c->os);
 	wire_init(&wire_broker_registration_change_record, &b);
 	b.broker_id = c->options.node_id;
