@@ -235,6 +235,19 @@ checkpoint_read(struct checkpoint *c, struct os *os, const char *path, struct er
 }
 
 int
+checkpoint_load(struct checkpoint *c, struct os *os, const char *path, struct err *err)
+{
+	checkpoint_init(c);
+	if (checkpoint_read(c, os, path, err) == 0)
+		return 0;
+	checkpoint_release(c);
+	checkpoint_init(c);
+	if (err->code == ERR_CORRUPT)
+		os_note(os, OS_WARN, "%s: taken for empty", err->text);
+	return err->code == ERR_CORRUPT || err->code == ERR_NOT_FOUND ? 0 : -1;
+}
+
+int
 checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *err)
 {
 	buf_printf(out, "0\n%zu\n", c->count);

@@ -53,6 +53,10 @@ int checkpoint_parse(struct checkpoint *c, const char *text, size_t len, struct 
  * not there. */
 int checkpoint_read(struct checkpoint *c, struct os *os, const char *path, struct err *err);
 
+/* As checkpoint_read into one that is not initialised, but what is not there, or
+ * damaged (which is noted), says nothing, as in Kafka: only the machine's errors are. */
+int checkpoint_load(struct checkpoint *c, struct os *os, const char *path, struct err *err);
+
 /* The text of the file, appended; -1 when memory failed. */
 int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *err);
 

@@ -4,8 +4,6 @@
 
 #include "store/store_impl.h"
 
-/* Reads a file as far as it can be read: what is not there, or damaged, says
- * nothing, as in Kafka. Only the machine's errors are errors. */
 static int
 load(struct store *s, const char *file, struct checkpoint *c, char path[STORE_PATH_MAX],
     struct err *err)
@@ -13,13 +11,7 @@ load(struct store *s, const char *file, struct checkpoint *c, char path[STORE_PA
 	checkpoint_init(c);
 	if (store_path(s, path, file, err) == -1)
 		return -1;
-	if (checkpoint_read(c, s->os, path, err) == 0)
-		return 0;
-	checkpoint_release(c);
-	checkpoint_init(c);
-	if (err->code == ERR_CORRUPT)
-		os_note(s->os, OS_WARN, "%s: taken for empty", err->text);
-	return err->code == ERR_CORRUPT || err->code == ERR_NOT_FOUND ? 0 : -1;
+	return checkpoint_load(c, s->os, path, err);
 }
 
 int64_t

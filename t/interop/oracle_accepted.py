@@ -77,12 +77,8 @@ ACCEPTED = [
          test=only_ours, reason="keys of mqd's own"),
     dict(case="^CreateTopics: two bad configs", field=r"CreateTopics .*\.errorMessage", test=ours_says_more,
          reason="which one of two is named is chance with Kafka"),
-    dict(case="^CreateTopics: config ", field=r"CreateTopics .*\.configs\[(retention\.ms|preallocate)\]\.value",
-         reason="values are told as they are understood, without spaces and in small letters"),
     dict(field=r"DescribeConfigs results\[.*\]\.configs\[.*\]\.documentation", test=ours_says_more,
          reason="the texts are ours"),
-    dict(case="^IncrementalAlterConfigs: a key of one broker for all", field=r".* responses\[\]\.errorMessage",
-         test=ours_says_more, reason="the same code in other words"),
     dict(case="^AlterConfigs: a resource twice", field=r"AlterConfigs",
          reason="Kafka never answers; mqd does, INVALID_REQUEST"),
     # --- groups

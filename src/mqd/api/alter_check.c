@@ -60,24 +60,45 @@ check_node(struct resource *r)
 	return r->name == NULL ? alter_refuse_as(r, ERR_UNKNOWN_SERVER_ERROR, "out of memory") : 0;
 }
 
-/* Names all keys that cannot be set while a broker runs. */
+/* Not to be set for all brokers at once. */
+static bool
+is_one_brokers(const struct resource *r, const char *name)
+{
+	return *r->name == '\0' && (strcmp(name, "listeners") == 0 ||
+	                               strcmp(name, "listener.security.protocol.map") == 0);
+}
+
+/* Not to be set while a broker runs. */
+static bool
+is_static(const struct resource *r, const char *name)
+{
+	struct config_rule rule;
+
+	return config_rule_broker(name, &rule) == -1 && !is_one_brokers(r, name);
+}
+
+/* Names all keys that are so. */
 static int
-check_dynamic(struct resource *r)
+refuse_all(struct resource *r, bool (*is_so)(const struct resource *r, const char *name),
+    const char *what)
 {
 	char names[300] = "";
 	size_t len = 0;
 
-	for (size_t i = 0; i < r->count && len < sizeof(names); i++) {
-		struct config_rule rule;
-
-		if (config_rule_broker(r->wishes[i].name, &rule) == -1)
+	for (size_t i = 0; i < r->count && len < sizeof(names); i++)
+		if (is_so(r, r->wishes[i].name))
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 			    len > 0 ? ", " : "", r->wishes[i].name);
-	}
-	if (len == 0)
-		return 0;
-	return alter_refuse_as(
-	    r, ERR_INVALID_REQUEST, "Cannot update these configs dynamically: [%s]", names);
+	return len == 0 ? 0 : alter_refuse_as(r, ERR_INVALID_REQUEST, "%s: [%s]", what, names);
+}
+
+static int
+check_dynamic(struct resource *r)
+{
+	if (refuse_all(r, is_static, "Cannot update these configs dynamically") == -1)
+		return -1;
+	return refuse_all(r, is_one_brokers,
+	    "Cannot update these configs at default cluster level, broker id must be specified");
 }
 
 static int

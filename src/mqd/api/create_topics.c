@@ -28,6 +28,7 @@ struct creation {
 	struct create_topics_response *response;
 	int *what;           /* of each of the request's topics */
 	size_t config_count; /* topic configurations that there are */
+	const char **written; /* of the topic at hand: its configs' values as they came */
 };
 
 /* --- results --------------------------------------------------------------------------- */
@@ -63,7 +64,7 @@ add_configs(struct creation *c, const struct image *im, const struct topic_wish 
 
 		for (size_t i = 0; i < w->config_count && value == NULL; i++)
 			if (strcmp(w->configs[i].name, t->name) == 0)
-				value = w->configs[i].value;
+				value = c->written[i];
 		if (value == NULL)
 			value = topic_config_value(im, w->name, t->name, &source);
 		one->name = wire_str_of(t->name);
@@ -150,6 +151,7 @@ take_config(struct creation *c, const struct create_topics_request_config *from,
 	slot = config_slot(w, list, name);
 	slot->name = name;
 	slot->value = kept;
+	c->written[slot - list] = value;
 	return 0;
 }
 
@@ -174,7 +176,8 @@ take_configs(struct creation *c, const struct create_topics_request_topic *t, st
 	if (most > c->config_count + 1)
 		most = c->config_count + 1;
 	list = exchange_array(c->x, most, sizeof(*list));
-	if (list == NULL)
+	c->written = exchange_array(c->x, most, sizeof(*c->written));
+	if (list == NULL || c->written == NULL)
 		return err_nomem(err);
 	if (check_nulls(t, err) == -1)
 		return -1;

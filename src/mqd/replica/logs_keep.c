@@ -43,7 +43,6 @@ keep_path(const struct logs *s, char path[STORE_PATH_MAX], const char *name, str
 	return err_set(err, ERR_INVALID, "%s: the path is too long", s->dir);
 }
 
-/* What is not there, or damaged, says nothing, as in Kafka. */
 static int
 load(struct logs *s, struct checkpoint *c, const char *name, struct err *err)
 {
@@ -52,13 +51,7 @@ load(struct logs *s, struct checkpoint *c, const char *name, struct err *err)
 	checkpoint_init(c);
 	if (keep_path(s, path, name, err) == -1)
 		return -1;
-	if (checkpoint_read(c, s->os, path, err) == 0)
-		return 0;
-	checkpoint_release(c);
-	checkpoint_init(c);
-	if (err->code == ERR_CORRUPT)
-		os_note(s->os, OS_WARN, "%s: taken for empty", err->text);
-	return err->code == ERR_CORRUPT || err->code == ERR_NOT_FOUND ? 0 : -1;
+	return checkpoint_load(c, s->os, path, err);
 }
 
 int

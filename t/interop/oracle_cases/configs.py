@@ -127,6 +127,8 @@ change("a broker's unknown key", (BROKER, "1", [("no.such.key", SET, "2")]), und
 change("a broker's bad value", (BROKER, "1", [("message.max.bytes", SET, "x")]))
 change("the default's bad value", (BROKER, "", [("message.max.bytes", SET, "-1")]))
 change("a key of one broker for all", (BROKER, "", [("listeners", SET, "PLAINTEXT://:1")]))
+change("keys of one broker and a read-only one for all", (BROKER, "", [
+    ("listeners", SET, "PLAINTEXT://:1"), ("node.id", SET, "2"), ("listener.security.protocol.map", SET, "A:PLAINTEXT")]))
 CLEANER = ["log.cleaner.backoff.ms"]
 
 
