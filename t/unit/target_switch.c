@@ -140,6 +140,12 @@ fetch(struct tool *t)
 
 /* --- the story ------------------------------------------------------------------ */
 
+/* A machine, with a daemon on it or none. */
+struct machine {
+	struct world *w;
+	bool is_served;
+};
+
 static bool
 tool_begin(struct tool *t, struct sim_disk *disk)
 {
@@ -174,26 +180,25 @@ tool_end(struct tool *t)
 
 /* A millisecond, for both processes. */
 static void
-live(struct world *w, struct tool *t)
+live(struct machine *m, struct tool *t)
 {
-	while (os_turn(t->os, 0) > 0 || (w->broker != NULL && os_turn(w->os, 0) > 0))
+	while (os_turn(t->os, 0) > 0 || (m->is_served && os_turn(m->w->os, 0) > 0))
 		continue;
-	sim_advance_ms(w->disk, 1);
+	sim_advance_ms(m->w->disk, 1);
 }
 
 static void
-stop(struct world *w, struct tool *t)
+stop(struct machine *m, struct tool *t)
 {
 	bool stopped = false;
 
-	broker_stop(w->broker, world_stopped, &stopped);
+	broker_stop(m->w->broker, world_stopped, &stopped);
 	while (!stopped)
-		live(w, t);
-	broker_free(w->broker);
-	w->broker = NULL;
-	while (os_turn(w->os, 0) > 0)
+		live(m, t);
+	broker_free(m->w->broker);
+	while (os_turn(m->w->os, 0) > 0)
 		continue;
-	os_free(w->os);
+	os_free(m->w->os);
 }
 
 static uint32_t
@@ -205,17 +210,18 @@ draw(uint32_t *seed, uint32_t below)
 
 /* The daemon comes, is stopped, or killed. */
 static void
-turn_of_fate(struct world *w, struct tool *t, uint32_t *seed, int *turns)
+turn_of_fate(struct machine *m, struct tool *t, uint32_t *seed, int *turns)
 {
 	++*turns;
-	if (w->broker == NULL) {
-		world_start(w);
-	} else if (draw(seed, 2) == 0) {
-		stop(w, t);
-	} else {
-		world_kill(w);
-		w->broker = NULL;
+	if (!m->is_served) {
+		m->is_served = world_start(m->w);
+		return;
 	}
+	if (draw(seed, 2) == 0)
+		stop(m, t);
+	else
+		world_kill(m->w);
+	m->is_served = false;
 }
 
 static bool
@@ -223,35 +229,36 @@ tell_story(uint32_t seed, int *turns)
 {
 	static struct tool t;
 	struct world w;
-	bool good = world_init(&w, seed, sim_disk_new(), NULL);
+	struct machine m = {.w = &w};
 	int64_t left_ms = 120000;
 
+	if (!world_init(&w, seed, sim_disk_new(), NULL) || !tool_begin(&t, w.disk))
+		return false;
 	sim_settings(w.disk)->sync_ms = 3;
-	good = good && tool_begin(&t, w.disk);
-	while (good && !t.is_wrong && --left_ms > 0 && (t.acked < BATCHES || t.seen < BATCHES)) {
+	while (!t.is_wrong && --left_ms > 0 && (t.acked < BATCHES || t.seen < BATCHES)) {
 		if (t.begun < BATCHES && t.begun - t.acked < AT_ONCE && draw(&seed, 8) == 0)
 			produce(&t);
 		if (!t.is_fetching)
 			fetch(&t);
 		if (t.begun < BATCHES && draw(&seed, 100) == 0)
-			turn_of_fate(&w, &t, &seed, turns);
-		live(&w, &t);
+			turn_of_fate(&m, &t, &seed, turns);
+		live(&m, &t);
 	}
 	if (left_ms == 0)
 		printf("# only %d of %d acknowledged, and %d read\n", t.acked, t.begun, t.seen);
-	good = good && !t.is_wrong && left_ms > 0;
 	tool_end(&t);
-	if (w.broker != NULL)
+	if (m.is_served)
 		world_stop(&w);
 	world_end(&w);
-	return good;
+	return !t.is_wrong && left_ms > 0;
 }
 
 int
 main(void)
 {
-	uint32_t begin = getenv("SEED") != NULL ? (uint32_t)atoi(getenv("SEED")) : 1;
-	uint32_t count = getenv("SEED") != NULL ? 1 : SEEDS;
+	const char *one = getenv("SEED");
+	uint32_t begin = one != NULL ? (uint32_t)atoi(one) : 1;
+	uint32_t count = one != NULL ? 1 : SEEDS;
 	int turns = 0, good = 0;
 
 	for (uint32_t seed = begin; seed < begin + count; seed++)
