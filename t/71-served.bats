@@ -78,3 +78,14 @@ stop() {
 	stop
 	mq-index rebuild t
 }
+
+@test "who may not use the socket reads the files, and waits in vain to write" {
+	seq 3 | mq-produce -t t
+	serve
+	chmod -R a+rX store
+	chmod a+w store/.lock store/t-0 store/t-0/mq.*
+	try 0 as_user mq-consume -d store -t t -e
+	is '1\n2\n3'
+	bad 75 'locked by another process for 50 ms: a daemon has the store' \
+	    as_user mq-produce -d store -t t -m 0.05 <<<x
+}

@@ -103,7 +103,8 @@ struct cluster_config {
 
 struct cluster_events {
 	void (*refreshed)(void *ctx); /* new metadata, or the attempt failed */
-	void (*lost)(void *ctx);      /* a connection was lost, or not had; NULL: it is noted */
+	/* A connection was lost, or not had; NULL: it is noted. */
+	void (*lost)(void *ctx, const struct err *why);
 	void *ctx;
 };
 

@@ -273,7 +273,7 @@ on_down(struct link *l, void *ctx, const struct err *why)
 		c->turn = n->next;
 	cluster_wake(c);
 	if (c->events.lost != NULL)
-		c->events.lost(c->events.ctx);
+		c->events.lost(c->events.ctx, why);
 }
 
 static int

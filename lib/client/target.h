@@ -451,7 +451,8 @@ struct broker_options {
 	bool patient;          /* brokers that were there and have gone are waited for */
 	const char *assignors; /* of group members, best first: "cooperative-sticky,range" */
 	int64_t session_timeout_ms; /* of group members; 0: as is usual */
-	void (*lost)(void *ctx);    /* a connection was lost, or not had; NULL: the user is told */
+	/* A connection was lost, or not had; NULL: the user is told. */
+	void (*lost)(void *ctx, const struct err *why);
 	void *ctx;
 };
 

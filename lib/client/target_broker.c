@@ -140,11 +140,11 @@ on_refreshed(void *ctx)
 }
 
 static void
-on_lost(void *ctx)
+on_lost(void *ctx, const struct err *why)
 {
 	struct broker_target *bt = ctx;
 
-	bt->options.lost(bt->options.ctx);
+	bt->options.lost(bt->options.ctx, why);
 }
 
 static void

@@ -322,7 +322,7 @@ static void
 on_tick(struct os_timer *t)
 {
 	struct switcher *sw = t->ctx;
-	int serves = lock_serves(sw->target.os, sw->dir);
+	int serves = sw->is_barred ? 0 : lock_serves(sw->target.os, sw->dir);
 
 	sw->is_ticking = false;
 	if (serves != -1 && (serves == 1) != sw->now->is_served)

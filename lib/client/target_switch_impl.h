@@ -70,6 +70,7 @@ struct switcher {
 	struct target_member *members;
 	struct os_timer tick;
 	bool is_ticking, watches_topics;
+	bool is_barred; /* from the socket: the store it is */
 };
 
 static inline struct switcher *

@@ -1,4 +1,5 @@
 /* The sides of a switch: opened, moved to, let go of. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,10 +7,14 @@
 #include "client/target_switch_impl.h"
 #include "store/locks.h"
 
+/* Who may not use the socket may still read the files. */
 static void
-on_lost(void *ctx)
+on_lost(void *ctx, const struct err *why)
 {
-	switch_wake(ctx);
+	struct switcher *sw = ctx;
+
+	sw->is_barred |= why->sys_errno == EACCES;
+	switch_wake(sw);
 }
 
 static struct side *
