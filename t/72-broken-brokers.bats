@@ -150,3 +150,14 @@ goes() {
 	mq-topics create t --partitions 3
 	bad 69 'a broker cleans by itself' mq-topics clean t
 }
+
+@test "a group that takes no such member says what to change" {
+	broker
+	mq-topics create t
+	bad 69 'session.timeout.ms is not between' mq-consume -t t -e -G g -X session.timeout.ms=10
+	mq-consume -t t -G g -X partition.assignment.strategy=range >got &
+	started+=("$!")
+	soon sh -c 'mq-groups describe g -J | grep -q "\"member\":\"mq"'
+	bad 69 'partition.assignment.strategy' \
+		mq-consume -t t -e -G g -X partition.assignment.strategy=roundrobin
+}

@@ -122,6 +122,20 @@ take_members(struct target_member *m, const struct join_group_response *r, struc
 	return ret;
 }
 
+/* Refused; by some codes a person would not know what to change. */
+static int
+join_refused(const struct target_member *m, int code, struct err *err)
+{
+	const char *text = "";
+
+	if (code == ERR_INVALID_SESSION_TIMEOUT)
+		text = "session.timeout.ms is not between the broker's "
+		       "group.min.session.timeout.ms and group.max.session.timeout.ms";
+	else if (code == ERR_INCONSISTENT_GROUP_PROTOCOL)
+		text = "its members share in another way (partition.assignment.strategy)";
+	return broker_err(err, code, wire_str_of(text), "group %s", m->group);
+}
+
 static int
 join_answer(struct ask *a, int version, const void *msg, struct err *err)
 {
@@ -132,7 +146,7 @@ join_answer(struct ask *a, int version, const void *msg, struct err *err)
 	if (r->error_code == ERR_MEMBER_ID_REQUIRED)
 		set_id(m, r->member_id);
 	if (r->error_code != 0)
-		return broker_err(err, r->error_code, wire_str_null(), "group %s", m->group);
+		return join_refused(m, r->error_code, err);
 	set_id(m, r->member_id);
 	m->generation = r->generation_id;
 	m->is_leader = wire_str_is(r->leader, m->id);
