@@ -81,14 +81,45 @@ test_deleted(void)
 }
 
 static void
-test_many(void)
+test_shared(void)
 {
 	static struct one_read o[LOGS_LENT_MAX + 2];
-	int lent = 0, held = 0;
+	int lent = 0;
 
 	begin();
 	for (int i = 0; i < LOGS_LENT_MAX + 2; i++) {
-		read_one(&n, l, &o[i], 0, 100000);
+		read_one(&n, l, &o[i], i % 9, 100000);
+		lent += o[i].r.fd != -1 && lent_batches(&o[i].r, i % 9) > 50;
+	}
+	node_settle(&n);
+	ok(lent == LOGS_LENT_MAX + 2 && n.s->lent_files == 1,
+	    "many answers out of one segment have one file (%d, %u)", lent, n.s->lent_files);
+	for (int i = 1; i < LOGS_LENT_MAX + 2; i++)
+		plog_read_release(&o[i].r);
+	node_settle(&n);
+	ok(lent_batches(&o[0].r, 0) > 50, "until the last is sent");
+	plog_read_release(&o[0].r);
+	is_int(n.s->lent_files, 0, "then it is closed");
+	ok(node_stop(&n, &l, 1), "a clean stop");
+	node_end(&n);
+}
+
+static void
+test_many(void)
+{
+	static struct one_read o[LOGS_LENT_MAX + 2];
+	static struct plog *logs[LOGS_LENT_MAX + 2];
+	int lent = 0, held = 0;
+
+	node_init(&n, 5);
+	node_start(&n);
+	for (int i = 0; i < LOGS_LENT_MAX + 2; i++) {
+		char topic[16];
+
+		snprintf(topic, sizeof(topic), "t%d", i);
+		logs[i] = node_plog(&n, topic);
+		append_one(&n, logs[i], (struct make){.value = 70000, .timestamp = T0}, NULL);
+		read_one(&n, logs[i], &o[i], 0, 100000);
 		lent += o[i].r.fd != -1;
 		held += o[i].r.data != NULL;
 	}
@@ -96,10 +127,8 @@ test_many(void)
 	    LOGS_LENT_MAX, lent, held);
 	for (int i = 0; i < LOGS_LENT_MAX + 2; i++)
 		plog_read_release(&o[i].r);
-	read_one(&n, l, &o[0], 0, 100000);
-	ok(o[0].r.fd != -1, "then they are again");
-	plog_read_release(&o[0].r);
-	ok(node_stop(&n, &l, 1), "a clean stop");
+	is_int(n.s->lent_files, 0, "then none is");
+	ok(node_stop(&n, logs, LOGS_LENT_MAX + 2), "a clean stop");
 	node_end(&n);
 }
 
@@ -122,6 +151,7 @@ main(void)
 {
 	test_lent();
 	test_deleted();
+	test_shared();
 	test_many();
 	test_killed();
 	return tap_done();

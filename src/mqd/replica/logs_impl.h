@@ -43,7 +43,7 @@
 #define LOGS_RING 128        /* newest batches of a log whose place is known */
 #define LOGS_RETRY_MS 100    /* after a lack of descriptors */
 #define LOGS_EXPIRE_MS 600000 /* between two looks for idle producers */
-#define LOGS_LENT_MAX 512    /* files that answers are sent from at once */
+#define LOGS_LENT_MAX 256    /* files that answers are sent from at once */
 #define LOGS_LENT_BYTES (64 << 10) /* less than that goes out of memory */
 #define LOGS_READERS 32      /* readers kept open for whoever catches up */
 #define LOGS_READER_IDLE_MS 30000
@@ -84,7 +84,8 @@ struct hot {
 	int fd; /* -1: closed */
 	int64_t base;
 	unsigned refs;
-	bool lent;         /* to an answer, which may live longer than the logs */
+	bool lent;         /* to answers, which may live longer than the logs */
+	uint64_t inode;    /* of one that is lent */
 	struct logs *logs; /* NULL: they are gone */
 	struct os_job os_job;
 };

@@ -119,6 +119,7 @@ lend_file(struct logs *s, const struct plog_read *r, int64_t base, uint64_t inod
 	r->file->fd = os_open(s->os, path, OS_READ);
 	if (r->file->fd == -1)
 		return false;
+	r->file->inode = inode;
 	/* Compaction may have put another one in its place. */
 	if (os_stat(s->os, r->file->fd, &st) == 0 && st.inode == inode)
 		return true;
@@ -331,7 +332,7 @@ lent_release(struct plog_read *r)
 		return;
 	r->file = NULL;
 	r->fd = -1;
-	if (h->logs != NULL)
+	if (h->logs != NULL && h->refs == 1)
 		h->logs->lent_files--;
 	if (h->fd == -1 && h->logs != NULL) {
 		LIST_REMOVE(h, in_logs);
@@ -339,6 +340,25 @@ lent_release(struct plog_read *r)
 	} else {
 		hot_unref(h);
 	}
+}
+
+/* A read that has opened a file gives it to its answer, or another answer's, if that has
+ * the same: a crowd of clients that read the same segments takes few descriptors. */
+static void
+lend(struct plog_read *r)
+{
+	struct hot *h;
+
+	LIST_FOREACH (h, &r->file->logs->hots, in_logs)
+		if (h->lent && h->refs > 0 && h->inode == r->file->inode)
+			break;
+	if (h != NULL) {
+		lent_release(r);
+		r->file = h;
+		h->refs++;
+	}
+	r->file->lent = true;
+	r->fd = r->file->fd;
 }
 
 static const struct ring_batch *
@@ -407,10 +427,8 @@ read_done(struct os_job *j)
 		hot_drop(i); /* the log was closed meanwhile */
 	if (r->code != 0 || (r->file != NULL && r->file->fd == -1))
 		lent_release(r);
-	if (r->file != NULL) {
-		r->file->lent = true;
-		r->fd = r->file->fd;
-	}
+	if (r->file != NULL)
+		lend(r);
 	r->done(r);
 	if (i->state == PLOG_GONE)
 		plog_pump(i);
