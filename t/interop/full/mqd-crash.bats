@@ -3,7 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-KILLS=10
+KILLS=20
 
 setup()
 {
@@ -26,10 +26,11 @@ teardown()
 	declare -A pids seen
 	"$clients/crash.py" topic "$BROKER" topic 3
 	start acked.plain produce "$BROKER" topic plain none
-	start acked.small produce "$BROKER" topic small lz4
+	start acked.small produce "$BROKER" topic small gzip
 	start member.0 member "$BROKER" topic group
+	start python.0 pymember "$BROKER" topic python
 	for kill in $(seq "$KILLS"); do
-		for file in acked.plain acked.small "member.$((kill / 4))"; do
+		for file in acked.plain acked.small "member.$((kill / 4))" python.0; do
 			eventually grows "$file"
 		done
 		sleep "0.$((RANDOM % 10))"
@@ -47,10 +48,13 @@ teardown()
 	stop acked.plain
 	stop acked.small
 	stop "member.$((KILLS / 4))"
+	stop python.0
 
 	"$clients/crash.py" compare "$BROKER" topic acked.plain acked.small
 	committed=$("$clients/crash.py" committed member.*)
 	[ "$committed" = "committed: $("$clients/clients.py" committed "$BROKER" group topic)" ]
+	committed=$("$clients/crash.py" committed python.0)
+	[ "$committed" = "committed: $("$clients/clients.py" committed "$BROKER" python topic)" ]
 	broker_down data
 	mq-index check data
 	mq-dump-log --verify data

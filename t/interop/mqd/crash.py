@@ -6,6 +6,7 @@ usage: crash.py topic BROKER TOPIC COUNT               creates it, with that man
                                                      "PARTITION OFFSET VALUE" for what is acknowledged
        crash.py member BROKER TOPIC GROUP            commits all it reads, until TERM; lines
                                                      "committed|begins PARTITION OFFSET"
+       crash.py pymember BROKER TOPIC GROUP          the same by kafka-python
        crash.py committed MEMBER...                  whether no offset of those lines went back
        crash.py compare BROKER TOPIC ACKED...        whether the topic holds what was acknowledged,
                                                      once, in order, and nothing else between
@@ -79,6 +80,31 @@ def member(broker, topic, group):
     c.close()
 
 
+def pymember(broker, topic, group):
+    import kafka
+    from kafka.errors import KafkaError
+    c = kafka.KafkaConsumer(topic, bootstrap_servers=broker, group_id=group, auto_offset_reset="earliest",
+                            enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=500,
+                            reconnect_backoff_max_ms=200)
+    asked = set()
+    while not STOPPED:
+        done = {}
+        for tp, records in c.poll(100, max_records=500).items():
+            if tp.partition not in asked:
+                asked.add(tp.partition)
+                print("begins", tp.partition, records[0].offset, flush=True)
+            done[tp] = kafka.OffsetAndMetadata(records[-1].offset + 1, "")
+        if not done:
+            continue
+        try:
+            c.commit(done)
+            for tp, o in done.items():
+                print("committed", tp.partition, o.offset, flush=True)
+        except KafkaError as error:
+            print("# not committed:", type(error).__name__, file=sys.stderr, flush=True)
+    c.close(autocommit=False)
+
+
 def committed(*members):
     """A later member begins where the last that was acknowledged ends, or where one that was not does."""
     last = collections.Counter()
@@ -116,5 +142,5 @@ def compare(broker, topic, *acked):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: STOPPED.append(1))
-    {"topic": create, "produce": produce, "member": member, "committed": committed,
+    {"topic": create, "produce": produce, "member": member, "pymember": pymember, "committed": committed,
      "compare": compare}[sys.argv[1]](*sys.argv[2:])
