@@ -600,17 +600,9 @@ for k in "21 foobar abc a-little-bit-long-string key".split():
 # bats test_tags=store
 @test "-m: the longest wait for a lock" {
 	mq-topics create t
-	python3 - >ready <<'EOF' &
-import fcntl, struct, sys, time
-f = open("store/.lock", "r+b")
-fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)) # F_OFD_SETLK
-print("held", flush=True)
-time.sleep(60)
-EOF
-	holder=$!
-	soon grep -q held ready
+	hold_lock store/.lock
 	run --separate-stderr mq-produce -m 0.1 -t t <<<x
-	kill "$holder"
+	kill "$keeper"
 	[ "$status" -eq 75 ]
 	[ "${#stderr_lines[@]}" -eq 1 ]
 }

@@ -487,3 +487,16 @@ while lines < 5:
 	soon all_there 200 one two
 	each_once 200 one two
 }
+
+# bats test_tags=store
+@test "-G -m: how long a member waits for a lock" {
+	seq 3 | mq-produce -t t
+	hold_lock store/.lock
+	run --separate-stderr timeout 20 mq-consume -G g -e -m 0.1 t
+	[ "$status" -eq 75 ]
+	[[ $stderr == *'locked by another process for 100 ms'* ]]
+	(sleep 0.5; kill "$keeper") &
+	run mq-consume -q -G g -e -m 20 t
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(seq 3)" ]
+}

@@ -270,15 +270,17 @@ begin(struct target *t, enum errand_kind kind, struct call *c)
 
 /* --- now and then ---------------------------------------------------------------- */
 
-/* Long refused, and no socket has come. */
-static bool
-is_over(const struct errand *e)
+bool
+switch_is_over(const struct switcher *sw, int64_t since_ns, struct err *err)
 {
-	const struct switcher *sw = e->sw;
 	int64_t most_ms = sw->store_options.lock_wait_ms;
 
-	return !sw->now->is_served && e->since_ns != 0 && most_ms >= 0 &&
-	       os_mono_ns(sw->target.os) - e->since_ns >= most_ms * 1000000;
+	if (sw->now->is_served || since_ns == 0 || most_ms < 0 ||
+	    os_mono_ns(sw->target.os) - since_ns < most_ms * 1000000)
+		return false;
+	err_set(err, ERR_BUSY, "%s/.lock: locked by another process for %lld ms: %s%s", sw->dir,
+	    (long long)most_ms, LOCK_HOLDER_STORE, LOCK_ADVICE_TOOL);
+	return true;
 }
 
 static void
@@ -288,13 +290,8 @@ start_waiting(struct switcher *sw)
 		if (e->side != NULL || e->is_ended)
 			continue;
 		errand_start(e);
-		if (e->side != NULL || !is_over(e))
-			continue;
-		e->is_ended = true;
-		err_set(&e->inner.call.err, ERR_BUSY,
-		    "%s/.lock: locked by another process for %lld ms: %s%s", sw->dir,
-		    (long long)sw->store_options.lock_wait_ms, LOCK_HOLDER_STORE,
-		    LOCK_ADVICE_TOOL);
+		if (e->side == NULL && switch_is_over(sw, e->since_ns, &e->inner.call.err))
+			e->is_ended = true;
 	}
 }
 

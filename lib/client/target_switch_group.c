@@ -51,6 +51,7 @@ struct target_member {
 	bool is_failing; /* `failure` is to be told, unless the daemon has gone */
 	struct err failure;
 	int64_t join_ns; /* when it may join */
+	int64_t refused_ns; /* a store refuses it a seat since then; 0: not */
 	char id[MEMBER_ID_MAX]; /* by which brokers know it; "": not yet */
 	int32_t generation;
 	struct target_member *next, **link;
@@ -170,7 +171,7 @@ on_failed(void *ctx, const struct err *err)
 		fail(s->of, err);
 }
 
-/* Joins at the side of now. */
+/* Joins at the side of now. A store's ERR_SERVED is one for a while only: then ERR_BUSY. */
 static int
 seat_take(struct target_member *m, struct err *err)
 {
@@ -186,9 +187,14 @@ seat_take(struct target_member *m, struct err *err)
 	s->inner = target_group_join(s->side->target, m->group, m->client_id,
 	    (const char *const *)m->topics, m->wanted, &events, err);
 	if (s->inner == NULL) {
+		if (m->refused_ns == 0)
+			m->refused_ns = os_mono_ns(m->sw->target.os);
+		if (err->code == ERR_SERVED)
+			(void)switch_is_over(m->sw, m->refused_ns, err);
 		free(s);
 		return -1;
 	}
+	m->refused_ns = 0;
 	s->side->users++;
 	m->seat = s;
 	wait_ms = (m->join_ns - os_mono_ns(m->sw->target.os)) / 1000000;
@@ -233,6 +239,7 @@ member_move(struct target_member *m, const struct side *old)
 
 	m->is_failing = false;
 	m->seat = NULL;
+	m->refused_ns = 0;
 	m->join_ns = os_mono_ns(m->sw->target.os) + JOIN_AFTER_MS * INT64_C(1000000);
 	if (was != NULL && old->is_served) {
 		snprintf(m->id, sizeof(m->id), "%s", member_id(was->inner));

@@ -82,6 +82,10 @@ switcher_of(struct target *t)
 /* target_switch.c: looks at the store, and at what waits, in the next turn of the loop. */
 void switch_wake(struct switcher *sw);
 
+/* The store has refused since then (0: it has not), for as long as a lock is waited for,
+ * and no socket has come: err is ERR_BUSY. */
+bool switch_is_over(const struct switcher *sw, int64_t since_ns, struct err *err);
+
 /* The side that it was asked of is not to do it; it waits. */
 void errand_wait(struct errand *e);
 

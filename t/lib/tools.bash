@@ -109,3 +109,17 @@ as_user() {
 		"./$tool" -F none "$@"
 	fi
 }
+
+# hold_lock FILE: as a daemon holds a store's, until `keeper` is killed.
+hold_lock() {
+	python3 - "$1" >held <<-'PYTHON' &
+		import fcntl, struct, sys, time
+		f = open(sys.argv[1], "r+b")
+		fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)) # F_OFD_SETLK
+		print("held", flush=True)
+		time.sleep(60)
+	PYTHON
+	# shellcheck disable=SC2034 # the caller's
+	keeper=$!
+	soon grep -q held held
+}
