@@ -342,6 +342,12 @@ def request():
         yield b"\2" + ask(7, 6) + ask(10) + ask(4) + ask(api) + ask(9) + ask(5)
         for fail in list(range(1, 60, 2)) + [FAIL_ON | n for n in range(1, 60, 7)]:
             yield b"\x0a" + struct.pack(">H", fail) + ask(api) + ask(api, 0, 1, b"\1" * 40)
+        # Each choice of each field alone, with an offset committed.
+        for field in range(20):
+            for choice in range(1, 32 if api in (19, 20, 25) else 13):
+                body = bytearray(30)
+                body[field] = choice
+                yield b"\2" + ask(4) + ask(api, 0, 0, body) + ask(api, 9, 1, body)
         yield b"\5" + ask(0) + ask(api) + ask(8)
         yield b"\4" + ask(0) + ask(api) + ask(8)
     for how in range(0, 256, 3):

@@ -121,14 +121,19 @@ static const char *const topics[] = {"t", "u", "new", "__consumer_offsets", "", 
 static const char *const groups[] = {"g", "h", "", "t"};
 static const char *const members[] = {MEMBER, "", "nobody"};
 static const char *const instances[] = {NOTHING, "i", "j", ""};
-static const char *const resources[] = {"t", "1", "u", "", "2", "g", "__consumer_offsets", "x"};
+static const char *const resources[] = {
+    "t", "1", "u", "", "2", "g", "__consumer_offsets", "x", "..", "a/b"};
 static const char *const keys[] = {"retention.ms", "cleanup.policy", "min.insync.replicas",
     "flush.messages", "segment.bytes", "max.message.bytes", "compression.type",
     "message.timestamp.type", "log.retention.ms", "log.cleaner.threads", "node.id",
     "num.partitions", "no.such.key", "flush.ms", "retention.bytes", "segment.ms",
-    "consumer.session.timeout.ms", "message.timestamp.before.max.ms", "delete.retention.ms"};
+    "consumer.session.timeout.ms", "message.timestamp.before.max.ms", "delete.retention.ms",
+    "min.cleanable.dirty.ratio", "preallocate", "leader.replication.throttled.replicas",
+    "share.auto.offset.reset", "match", "interval.ms", "root", "min.compaction.lag.ms",
+    "max.compaction.lag.ms", "remote.storage.enable", "compression.gzip.level"};
 static const char *const values[] = {"1", "-1", "compact", "delete", "compact,delete", "1048576",
-    "0", "LogAppendTime", "gzip", "", NOTHING, "9223372036854775807", "x", "uncompressed", "2"};
+    "0", "LogAppendTime", "gzip", "", NOTHING, "9223372036854775807", "x", "uncompressed", "2",
+    "0.5", "true", "0:1,1:1", "latest", "INFO", "client_id=x", "5000", "100000000000000000000"};
 static const char *const protocols[] = {"range", "roundrobin", ""};
 static const char *const protocol_types[] = {"consumer", "connect", ""};
 static const char *const transactions[] = {NOTHING, "x", ""};

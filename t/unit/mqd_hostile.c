@@ -1,8 +1,24 @@
 /* Peers that mean harm, or are broken: faults 34 to 39 of the reliability page. */
 #include "mqd/replica/partition.h"
+#include <malloc.h>
+
 #include "mqd_broker_test.h"
 
 static struct world w;
+
+/* What malloc has given out, the simulated network's and the clients' included. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static int64_t
+heap_bytes(void)
+{
+	struct mallinfo2 m;
+
+	if (__sanitizer_get_current_allocated_bytes != NULL)
+		return (int64_t)__sanitizer_get_current_allocated_bytes();
+	m = mallinfo2();
+	return (int64_t)(m.uordblks + m.hblkhd);
+}
 
 static void
 turn_for(int64_t ms)
@@ -433,6 +449,114 @@ test_memory_cap(void)
 	end();
 }
 
+/* Hundreds of clients that send parts of large requests, or only their lengths. What the
+ * process really takes is held against the cap. */
+static void
+test_memory_attack(void)
+{
+	enum { CLIENTS = 300, SIZE = 1000000, SENT = 200000, WINDOW = 16 << 10, CAP = 4000000 };
+	const char *set[] = {"queued.max.request.bytes=4000000",
+	    "socket.request.max.bytes=1000000", NULL};
+	static struct client *c[CLIENTS];
+	static uint8_t part[SENT];
+	int64_t before, most = 0, spent;
+
+	begin(set);
+	sim_net_settings(w.net)->window_bytes = WINDOW;
+	be32_put(part, SIZE);
+	before = heap_bytes();
+	for (int i = 0; i < CLIENTS; i++) {
+		size_t len = i % 3 == 0 ? SENT : i % 3 == 1 ? 4 : 6000;
+
+		c[i] = client_new(w.os, BROKER_ADDRESS);
+		client_send_bytes(c[i], part, len);
+		/* The test's own. */
+		before += (int64_t)(sizeof(*c[i]) + c[i]->sent[0].cap);
+	}
+	for (int i = 0; i < 500; i++) {
+		turn_for(10);
+		most = heap_bytes() - before > most ? heap_bytes() - before : most;
+	}
+	spent = latency_ms();
+	ok(spent >= 0 && spent < 1000, "34: others keep their latency (%lld ms)", (long long)spent);
+	/* In front of the broker the kernels hold a window for each. */
+	ok(most < CAP + CAP / 4 + 2 * SIZE + CLIENTS * WINDOW,
+	    "34: %d clients' parts of requests take %lld bytes in all", CLIENTS, (long long)most);
+	turn_for(FRAME_MS + 20000);
+	for (int i = 0; i < CLIENTS; i++)
+		client_free(c[i]);
+	turn_for(1000);
+	is_int(net_stats(w.broker->net).queued_bytes, 0, "34: and none when they are gone");
+	end();
+}
+
+/* Consumers that ask much and read nothing. */
+static void
+test_memory_deaf(void)
+{
+	enum { CLIENTS = 50, VALUE = 100000 };
+	static char value[VALUE + 1];
+	static struct client *c[CLIENTS];
+	struct client *producer;
+	struct fetch_ask a;
+	int64_t before, most = 0, spent;
+
+	begin(NULL);
+	sim_net_settings(w.net)->window_bytes = 16 << 10;
+	memset(value, 'v', VALUE);
+	producer = client_new(w.os, BROKER_ADDRESS);
+	for (int i = 0; i < 30; i++)
+		produce_one(producer, "t", 0, -1, 1, value);
+	before = heap_bytes();
+	for (int i = 0; i < CLIENTS; i++) {
+		c[i] = client_new(w.os, BROKER_ADDRESS);
+		c[i]->paused = true;
+		for (int n = 0; n < 40; n++)
+			client_send(c[i], 1, 12, ask_fetch(&a, "t", 0, 0, 0));
+		before += (int64_t)sizeof(*c[i]);
+	}
+	for (int i = 0; i < 200; i++) {
+		turn_for(10);
+		most = heap_bytes() - before > most ? heap_bytes() - before : most;
+	}
+	spent = latency_ms();
+	ok(spent >= 0 && spent < 1000, "35: others keep their latency (%lld ms)", (long long)spent);
+	ok(most < CLIENTS * (int64_t)(2 << 20), "35: %d deaf consumers take %lld bytes in all",
+	    CLIENTS, (long long)most);
+	for (int i = 0; i < CLIENTS; i++)
+		client_free(c[i]);
+	client_free(producer);
+	end();
+}
+
+/* A megabyte of nothing but zeros, packed: it is opened piece by piece. */
+static void
+test_bomb(void)
+{
+	enum { VALUE = 64 << 20 };
+	char *value = malloc(VALUE + 1);
+	struct batch_builder bb;
+	struct wire_bytes batch;
+	int64_t before, after;
+	int code;
+
+	begin(NULL);
+	memset(value, '0', VALUE);
+	value[VALUE] = '\0';
+	batch_builder_init(&bb, CODEC_GZIP, 9);
+	batch = make_batch(&bb, 1, value);
+	before = heap_bytes();
+	code = produce_bytes(batch.data, (size_t)batch.len);
+	after = heap_bytes();
+	ok(code == 0 || code > 0, "39: %d bytes that were %d are opened: %d", batch.len, VALUE, code);
+	ok(after - before < (4 << 20), "39: and nothing of them is kept (%lld bytes)",
+	    (long long)(after - before));
+	ok(latency_ms() >= 0, "39: others are served");
+	batch_builder_release(&bb);
+	free(value);
+	end();
+}
+
 int
 main(void)
 {
@@ -446,5 +570,8 @@ main(void)
 	test_garbled();
 	test_bad_batches();
 	test_memory_cap();
+	test_memory_attack();
+	test_memory_deaf();
+	test_bomb();
 	return tap_done();
 }

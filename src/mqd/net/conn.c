@@ -336,7 +336,15 @@ on_room(struct os_stream *s, void **to)
 	size_t want = c->reader.bytes.len > SCRATCH_BYTES ? c->reader.bytes.len : SCRATCH_BYTES;
 	uint8_t *at;
 
-	if (c->waiting || c->closing || c->net->stopping || !net_may_read(c))
+	if (c->waiting || c->closing || c->net->stopping)
+		return 0;
+	/* How long a frame is costs no memory, and tells whether it is a small one. */
+	if (c->reader.prefix_len < FRAME_PREFIX && net_is_short(c->net)) {
+		c->direct = false;
+		*to = c->net->scratch;
+		return FRAME_PREFIX - c->reader.prefix_len;
+	}
+	if (!net_may_read(c))
 		return 0;
 	/* A frame that is large goes where it will lie: at most twice of what has come. */
 	c->direct = c->reader.prefix_len == FRAME_PREFIX &&

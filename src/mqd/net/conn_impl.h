@@ -7,7 +7,7 @@
 /* Read at once, where it is not known how much of it is which frame's. */
 #define SCRATCH_BYTES (64 << 10)
 
-/* A frame of which less is there counts as small. */
+/* A frame that is no longer counts as small. */
 #define FRAME_SMALL (64 << 10)
 
 STAILQ_HEAD(out_queue, out);
@@ -85,6 +85,9 @@ void conn_abort(struct conn *c);
 
 /* Bytes of requests more, or fewer, are in memory. */
 void net_count(struct net *n, int64_t bytes);
+
+/* Is there no memory for frames but the small ones' reserve? */
+bool net_is_short(const struct net *n);
 
 /* May this connection take more into memory? If not, it is told when it may. */
 bool net_may_read(struct conn *c);

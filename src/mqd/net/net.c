@@ -28,6 +28,22 @@ may_favour(const struct net *n)
 	return n->favoured == NULL && !n->favour_taken;
 }
 
+/* Is its frame, of which the length is known, a small one? These have a reserve, so that
+ * large ones do not keep them out, however little of those ever comes. */
+static bool
+is_small(const struct conn *c)
+{
+	return c->reader.prefix_len == FRAME_PREFIX && c->reader.bytes.limit <= FRAME_SMALL;
+}
+
+static int64_t
+limit_of(const struct conn *c)
+{
+	int64_t max = c->net->config->queued_bytes_max;
+
+	return is_small(c) ? max + max / 4 : max;
+}
+
 /* Those who wait for memory go on, as far as there is some. */
 static void
 wake(struct net *n)
@@ -35,9 +51,9 @@ wake(struct net *n)
 	struct conn *c;
 
 	while ((c = TAILQ_FIRST(&n->blocked)) != NULL &&
-	    (n->queued_bytes <= n->config->queued_bytes_max || may_favour(n))) {
+	    (n->queued_bytes <= limit_of(c) || may_favour(n))) {
 		forget(c);
-		if (n->queued_bytes > n->config->queued_bytes_max)
+		if (n->queued_bytes > limit_of(c))
 			n->favoured = c;
 		/* The wait was ours. */
 		c->moved_ns = os_mono_ns(n->broker->os);
@@ -55,21 +71,25 @@ net_count(struct net *n, int64_t bytes)
 }
 
 bool
+net_is_short(const struct net *n)
+{
+	return n->queued_bytes > n->config->queued_bytes_max;
+}
+
+bool
 net_may_read(struct conn *c)
 {
 	struct net *n = c->net;
-	int64_t max = n->config->queued_bytes_max;
 
-	/* A small request has a reserve, so that large ones do not keep it out. */
-	if (c->reader.bytes.len < FRAME_SMALL)
-		max += max / 4;
-	if (n->queued_bytes <= max || n->favoured == c)
+	if (n->queued_bytes <= limit_of(c) || n->favoured == c)
 		return true;
 	if (may_favour(n)) {
 		n->favoured = c;
 		return true;
 	}
-	if (!c->blocked)
+	if (!c->blocked && is_small(c))
+		TAILQ_INSERT_HEAD(&n->blocked, c, blocked_link);
+	else if (!c->blocked)
 		TAILQ_INSERT_TAIL(&n->blocked, c, blocked_link);
 	c->blocked = true;
 	return false;
