@@ -315,7 +315,8 @@ static void
 begin(struct run *r)
 {
 	static const char *const set[] = {"group.initial.rebalance.delay.ms=0",
-	    "offsets.topic.num.partitions=1", NULL};
+	    "offsets.topic.num.partitions=1",
+	    "metadata.log.max.record.bytes.between.snapshots=2000", NULL};
 	/* FindCoordinator, JoinGroup (3: in at once), SyncGroup, InitProducerId. */
 	static const uint8_t find[] = {6, 0, 0, 0, 0};
 	static const uint8_t join[] = {7, 6, 0, 0, 0};

@@ -344,12 +344,21 @@ def request():
             yield b"\x0a" + struct.pack(">H", fail) + ask(api) + ask(api, 0, 1, b"\1" * 40)
         # Each choice of each field alone, with an offset committed.
         for field in range(20):
-            for choice in range(1, 32 if api in (19, 20, 25) else 13):
+            for choice in [*range(1, 32 if api in (19, 20, 25) else 13), 255]:
                 body = bytearray(30)
                 body[field] = choice
                 yield b"\2" + ask(4) + ask(api, 0, 0, body) + ask(api, 9, 1, body)
         yield b"\5" + ask(0) + ask(api) + ask(8)
         yield b"\4" + ask(0) + ask(api) + ask(8)
+    # Two choices at once where members are named, and who comes after.
+    for api in (4, 5, 7, 9, 10):
+        for one in range(12):
+            for other in range(one):
+                for choices in ((1, 1), (1, 2), (2, 1), (255, 1), (1, 255)):
+                    body = bytearray(30)
+                    body[one], body[other] = choices
+                    yield (b"\2" + ask(4) + ask(api, 0, 0, body) + ask(api, 6, 1, body) + ask(8) +
+                           ask(api, 0, 6, body) + ask(10, 0, 32))
     for how in range(0, 256, 3):
         yield b"\2" + ask(0, 1, 0, b"\0" * 4 + bytes([0, 0, 0, 0, how, 0]))
         yield b"\2" + ask(0, 1, 0, b"\0" * 4 + bytes([0, 0, 0, 0, 0x20, how, 7, 0, 9, 5, 0, 61, 6]))
