@@ -4,6 +4,7 @@ setup() {
 	# shellcheck source=t/lib/tools.bash
 	. "$BATS_TEST_DIRNAME/lib/tools.bash"
 	fresh_store
+	below=()
 	unset MQ_DIR MQ_BROKERS NOTIFY_SOCKET JOURNAL_STREAM
 	export HOME=$PWD
 }
@@ -20,7 +21,7 @@ start() {
 # serve ARGUMENT...: the same, on what ARGUMENTs say.
 serve() {
 	: >log
-	mqd -d store "$@" 2>>log 3>&- &
+	"${below[@]}" mqd -d store "$@" 2>>log 3>&- &
 	daemon=$!
 	soon grep -q '[ >]ready$' log
 }
@@ -78,6 +79,18 @@ address() {
 	start
 	kill -INT "$daemon" || :
 	# a background job of a script ignores INT
+	stops 0
+}
+
+@test "a second signal ends it at once, and the next start goes on" {
+	below=(env --default-signal=INT) # which a background job ignores
+	start
+	kill -STOP "$daemon"
+	kill -TERM "$daemon"
+	kill -INT "$daemon"
+	kill -CONT "$daemon"
+	ended "$daemon" 143
+	start
 	stops 0
 }
 
