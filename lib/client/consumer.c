@@ -174,7 +174,9 @@ settle_group(struct consumer *c, struct err *err)
 			if (consumer_resolve_starts(c, &p, 1, err) == -1)
 				return -1;
 			p->told_end = false;
-			p->state = PART_READING;
+			/* Unless it was taken meanwhile. */
+			if (p->state == PART_STARTING)
+				p->state = PART_READING;
 		}
 	}
 	return 0;

@@ -254,9 +254,10 @@ member_move(struct target_member *m, const struct side *old)
 			held_remove(at);
 		else
 			at = &(*at)->next;
-	for (struct held *h = m->held; h != NULL; h = h->next) {
+	for (struct held *h = m->held, *next; h != NULL; h = next) {
 		bool is_told = h->holding != HELD;
 
+		next = h->next;
 		h->holding = LEFT;
 		if (!is_told)
 			m->events.revoke(m->events.ctx, h->topic, h->partition);
