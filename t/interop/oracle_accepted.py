@@ -53,7 +53,7 @@ ACCEPTED = [
          reason="the answer has what was asked in the order in which it was asked; Kafka sorts by what went wrong, "
                 "and joins and leaves out"),
     dict(field=r"(DescribeGroups groups|ListGroups groups|DeleteGroups results|OffsetFetch (groups\[.*\]\.)?topics|"
-               r"Metadata topics|ListConfigResources configResources|DescribeConfigs results\[.*\]\.configs)#order",
+               r"Metadata topics|ElectLeaders replicaElectionResults|ListConfigResources configResources|DescribeConfigs results\[.*\]\.configs)#order",
          reason="in the order of the request, or of the names; Kafka's is that of its hash tables"),
     # --- Fetch
     dict(field=r"Fetch .*\.records\[\d+\]", test=lambda kafka, ours: isinstance(kafka, dict) and list(kafka) == ["cutShort"],
