@@ -68,8 +68,12 @@ make_directory(struct plog_impl *i, struct err *err)
 {
 	struct os *os = i->logs->os;
 
-	if (partition_make_directory(os, i->logs->dir, i->dir, err) == -1)
+	if (partition_make_directory(os, i->logs->dir, i->dir, err) == -1) {
+		/* The log directory itself is gone, which is no matter of this log alone. */
+		if (err->code == ERR_NOT_FOUND)
+			err->code = ERR_IO;
 		return -1;
+	}
 	return partition_id_write(os, i->dir, &i->plog->topic_id, err);
 }
 
