@@ -561,6 +561,23 @@ test_static_waiting(void)
 	ok(k->told == 1, "until its session or the rebalance ends");
 	call_free(k);
 	call_free(a);
+
+	/* Members of this group wait for others not a millisecond. */
+	make_stable_as("n", 1, (struct who){.instance = "s"});
+	a = join_two((struct who){.group = "n", .rebalance_ms = -1});
+	b = join_begin((struct who){.group = "n", .member = ids[0], .instance = "s", .rebalance_ms = -1});
+	ok(b->told == 1 && b->generation == 2, "all that are known are there");
+	call_free(sync_begin("n", b->leader, 2, (const char *const[]){ids[0], "x", NULL}, 5));
+	call_free(sync_begin("n", strcmp(b->leader, ids[0]) == 0 ? a->member : ids[0], 2, NULL, 5));
+	settle();
+	call_free(leave_begin("n", a->member, NULL, 3));
+	pass_ms(2000);
+	is_str(state_of("n"), "PreparingRebalance",
+	    "a group whose only member is away waits for it, at its leisure");
+	pass_ms(60000);
+	is_str(state_of("n"), "Empty", "until its session ends");
+	call_free(a);
+	call_free(b);
 	bench_down();
 }
 

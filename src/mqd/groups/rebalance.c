@@ -12,6 +12,8 @@
 
 #include "mqd/groups/groups_impl.h"
 
+#define RETRY_MS 1000 /* at least, before a rebalance that failed is tried again */
+
 static struct os *
 os_of(const struct cgroup *g)
 {
@@ -437,6 +439,15 @@ tell_generation(struct cgroup *g)
 	start_sync_timer(g);
 }
 
+/* It did not come about; members may have said that they wait no time at all. */
+static void
+try_again_later(struct cgroup *g)
+{
+	int64_t ms = cgroup_rebalance_ms(g);
+
+	start_join_timer(g, ms > RETRY_MS ? ms : RETRY_MS);
+}
+
 /* Without memory, or a protocol that all have: those who wait shall try again. */
 static void
 fail_joins(struct cgroup *g)
@@ -444,9 +455,11 @@ fail_joins(struct cgroup *g)
 	for (struct map_entry *e = NULL; (e = cgroup_next(g, e)) != NULL;) {
 		struct cmember *m = e->value;
 
+		if (m->joining)
+			cmember_touch(m, m->session_ms);
 		cmember_join_error(m, m->id, ERR_UNKNOWN_SERVER_ERROR);
 	}
-	start_join_timer(g, cgroup_rebalance_ms(g));
+	try_again_later(g);
 }
 
 struct write *
@@ -456,7 +469,7 @@ cgroup_complete(struct cgroup *g)
 	drop_absent(g);
 	if (!elect_leader(g) && cgroup_size(g) > 0) {
 		g->live->initial = false;
-		start_join_timer(g, cgroup_rebalance_ms(g));
+		try_again_later(g);
 		return NULL;
 	}
 	if (cgroup_size(g) > 0 && cgroup_select_protocol(g, &g->protocol) == -1) {
