@@ -19,7 +19,7 @@ on_small_disk()
 	mkdir disk
 	# shellcheck disable=SC2163 # the name of a function
 	export -f "$2"
-	export -f append_more see check_history check_files check_store must lines partition_dirs fill
+	export -f append_more settle see check_history check_files check_store must lines partition_dirs fill
 	export store=$PWD/disk/store ACK_FORMAT SEEN_FORMAT MQ_FAULT_DIR=$PWD/disk/store
 	unshare -Urm bash -e -o pipefail -c 'mount -t tmpfs -o size="$1" tmpfs disk; "$2"' - "$1" "$2"
 }

@@ -57,7 +57,7 @@ world_start(struct world *w)
 
 /* A machine with a disk, and a configuration; nothing runs. `set`: more keys,
  * "name=value", ended by NULL. */
-static inline bool
+static inline void
 world_init(struct world *w, uint64_t seed, struct sim_disk *disk, const char *const *set)
 {
 	struct err err = {0};
@@ -75,18 +75,20 @@ world_init(struct world *w, uint64_t seed, struct sim_disk *disk, const char *co
 		good = broker_config_set(&w->config, name, eq + 1, "test", &err) == 0;
 	}
 	good = good && broker_config_finish(&w->config, w->os, "store", &err) == 0;
-	if (!good)
-		printf("# config: %s\n", err.text);
 	os_free(w->os);
 	w->os = NULL;
-	return good;
+	if (good)
+		return;
+	printf("Bail out! config: %s\n", err.text);
+	exit(1);
 }
 
 /* With an empty disk, and a broker. */
 static inline bool
 world_begin(struct world *w, uint64_t seed, const char *const *set)
 {
-	return world_init(w, seed, sim_disk_new(), set) && world_start(w);
+	world_init(w, seed, sim_disk_new(), set);
+	return world_start(w);
 }
 
 static inline void

@@ -304,7 +304,8 @@ run_scene(struct sum *s, const struct scene *e, unsigned at, bool lasts)
 	char *text;
 	void *msg;
 
-	if (!run_begin(&r, sim_clone(base)) || !start(&r)) {
+	run_begin(&r, sim_clone(base));
+	if (!start(&r)) {
 		wrong(s, e->name, at, lasts, "no start", "");
 		return false;
 	}
