@@ -80,6 +80,13 @@ goes() {
 	bad 75 '127.0.0.1:1: connection refused' mq-topics -m 0.5 -b 127.0.0.1:1
 }
 
+@test "what is no address: 2, one line, and which option" {
+	bad 2 "-b: '127.0.0.1:99999' is no HOST[:PORT]" mq-topics -b 127.0.0.1:99999
+	bad 2 "-b: 'host:' is no HOST[:PORT]" mq-groups -b a,host:
+	bad 2 "-b: ':9092' is no HOST[:PORT]" mq-consume -b :9092 -t t
+	bad 2 "-b: 'unix:' is no HOST[:PORT]" mq-produce -b unix: -t t
+}
+
 @test "an advertised address that cannot be reached is named, and where it comes from" {
 	broker -X advertised.listeners=PLAINTEXT://127.0.0.1:1
 	told="$MQ_BROKERS: connected, but broker 1 advertises 127.0.0.1:1, which refused (fix its advertised address)"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "client/cluster_impl.h"
 
 #define DEFAULT_PORT 9092
@@ -58,6 +59,7 @@ address_complete(const char *text, size_t len, char out[OS_ADDRESS_MAX], struct 
 {
 	static const char scheme[] = "PLAINTEXT://";
 	const char *colon, *bracket;
+	int64_t port;
 
 	if (len > sizeof(scheme) - 1 && strncasecmp(text, scheme, sizeof(scheme) - 1) == 0) {
 		text += sizeof(scheme) - 1;
@@ -66,7 +68,7 @@ address_complete(const char *text, size_t len, char out[OS_ADDRESS_MAX], struct 
 	if (len == 0 || len + sizeof(":65535") > OS_ADDRESS_MAX)
 		return err_set(err, ERR_INVALID, "'%.*s' is no HOST[:PORT]", (int)len, text);
 	snprintf(out, OS_ADDRESS_MAX, "%.*s", (int)len, text);
-	if (strncmp(out, "unix:", 5) == 0)
+	if (strncmp(out, "unix:", 5) == 0 && len > 5)
 		return 0;
 	bracket = out[0] == '[' ? strchr(out, ']') : NULL;
 	colon = strchr(bracket != NULL ? bracket : out, ':');
@@ -74,6 +76,8 @@ address_complete(const char *text, size_t len, char out[OS_ADDRESS_MAX], struct 
 		snprintf(out + len, OS_ADDRESS_MAX - len, ":%d", DEFAULT_PORT);
 	else if (bracket == NULL && strchr(colon + 1, ':') != NULL)
 		return err_set(err, ERR_INVALID, "'%s': write [IPV6]:PORT", out);
+	else if (colon == out || text_int(colon + 1, 1, UINT16_MAX, &port) == -1)
+		return err_set(err, ERR_INVALID, "'%s' is no HOST[:PORT]", out);
 	return 0;
 }
 
