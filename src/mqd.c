@@ -214,6 +214,7 @@ broker_run(struct daemon *d)
 			serve(d);
 			return status;
 		}
+		os_note(d->os, OS_INFO, "metrics on %s", metrics_address(d->metrics));
 	}
 	ready(d);
 	/* A command that cannot run, or a closed stdout: there is nothing to wait for. */

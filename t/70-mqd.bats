@@ -143,6 +143,8 @@ address() {
 	bad 78 'cannot listen on unix:none/x: No such file' mqd -q -d store --listen unix:none/x
 	bad 78 'metrics.listen: cannot listen on unix:none/x: No such file' \
 		mqd -q -d store --listen 127.0.0.1:0 -X metrics.listen=unix:none/x
+	bad 78 'metrics.listen=127.0.0.1: want HOST:PORT or unix:PATH' \
+		mqd --check -X metrics.listen=127.0.0.1 -X allow.anonymous.network=yes
 	bad 2 'empty address' mqd -q -d store --listen ''
 }
 
@@ -304,6 +306,13 @@ address() {
 	get /metrics >page
 	grep -qx 'kafka_controller_kafkacontroller_activecontrollercount 1' page
 	run ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[^}]*\})? -?[0-9.]+|200)$' page
+	stops 0
+}
+
+@test "where metrics are is told, as any free port may be meant" {
+	start -X metrics.listen=127.0.0.1:0
+	at=$(sed -nE 's/.* info metrics on (127[^ ]*)$/\1/p' log)
+	[ "$(curl -s "http://$at/health")" = alive ]
 	stops 0
 }
 

@@ -128,9 +128,14 @@ unknown_warn(struct broker_config *c, const char *name, const char *source, stru
 			    source);
 	for (const struct broker_key *k = broker_keys; k->name != NULL; k++)
 		nearest_try(&n, k->name);
-	for (const struct topic_config *t = topic_configs; t->name != NULL; t++)
+	for (const struct topic_config *t = topic_configs; t->name != NULL; t++) {
+		const char *spelled[3] = {NULL};
+
 		if (t->broker_name != NULL)
-			nearest_try(&n, t->broker_name);
+			broker_key_spellings(t->broker_name, spelled);
+		for (size_t i = 0; i < 3 && spelled[i] != NULL; i++)
+			nearest_try(&n, spelled[i]);
+	}
 	return n.best != NULL
 	    ? broker_config_warn(c, err, "%s: unknown key '%s' (did you mean %s?)", source, name, n.best)
 	    : broker_config_warn(c, err, "%s: unknown key '%s'", source, name);
@@ -435,10 +440,8 @@ rest_set(struct broker_config *c, struct err *err)
 		    (long long)c->queued_bytes_max, (long long)c->request_bytes_max);
 	if (metrics == NULL || *metrics == '\0')
 		return 0;
-	if (!broker_address_is_local(metrics) && !c->allow_network)
-		return err_set(err, ERR_CONFIG,
-		    "metrics.listen=%s is beyond this machine; allow.anonymous.network=true allows it",
-		    metrics);
+	if (broker_address_check(c, "metrics.listen", metrics, err) == -1)
+		return -1;
 	return (c->metrics_listen = strdup(metrics)) == NULL ? err_nomem(err) : 0;
 }
 

@@ -156,8 +156,10 @@ void broker_config_refresh(struct broker_config *c, const struct image *im);
 const char *broker_config_value(const struct broker_config *c, const struct image *im,
     const char *name, enum config_source *source);
 
-/* True if it is an address of this machine alone: loopback or a Unix socket. */
-bool broker_address_is_local(const char *address);
+/* Whether `address`, the value of `key`, is HOST:PORT or unix:PATH, and of this machine
+ * alone (loopback or a Unix socket) unless more is allowed. 0, or -1 with ERR_CONFIG. */
+int broker_address_check(const struct broker_config *c, const char *key, const char *address,
+    struct err *err);
 
 /* --- parts ---------------------------------------------------------------------------- */
 

@@ -114,14 +114,21 @@ host_is_any(const char *host)
 	return *host == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
-bool
-broker_address_is_local(const char *address)
+int
+broker_address_check(const struct broker_config *c, const char *key, const char *address,
+    struct err *err)
 {
 	struct listener l;
-	struct err err;
 
-	return listener_parse(&l, address, "", &err) == 0 &&
-	       (l.path != NULL || host_is_local(l.host));
+	if (strncmp(address, "unix:", 5) == 0 && address[5] != '\0')
+		return 0;
+	if (host_parse(&l, address) == -1)
+		return err_set(err, ERR_CONFIG, "%s=%s: want HOST:PORT or unix:PATH", key, address);
+	if (!host_is_local(l.host) && !c->allow_network)
+		return err_set(err, ERR_CONFIG,
+		    "%s=%s is beyond this machine; allow.anonymous.network=true allows it", key,
+		    address);
+	return 0;
 }
 
 /* The protocol that a listener's name stands for. */
