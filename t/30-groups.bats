@@ -335,7 +335,7 @@ home() {
 	a_group g 3
 	a_member g t
 	run mq-groups delete -y g
-	[ "$status" -eq 75 ]
+	says 75 "mq-groups: group g has live members"
 	run mq-groups
 	says 0 g
 }

@@ -158,6 +158,8 @@ delete_answer(struct ask *a, int version, const void *msg, struct err *err)
 	(void)version;
 	if (code == 0 || (a->was_lost && code == ERR_GROUP_ID_NOT_FOUND))
 		return 0;
+	if (code == ERR_NON_EMPTY_GROUP)
+		return err_set(err, ERR_NON_EMPTY_GROUP, "group %s has live members", c->group);
 	return broker_err(err, code, wire_str_null(), "group %s", c->group);
 }
 
