@@ -85,6 +85,7 @@ address() {
 @test "a second signal ends it at once, and the next start goes on" {
 	below=(env --default-signal=INT) # which a background job ignores
 	start
+	echo x | mq-produce -b "$(address)" -t t
 	kill -STOP "$daemon"
 	kill -TERM "$daemon"
 	kill -INT "$daemon"
@@ -92,6 +93,7 @@ address() {
 	ended "$daemon" 143
 	start
 	stops 0
+	grep -q ' info partitions that were not used since .* looked at when they are: 1$' log
 }
 
 @test "a second daemon on a store, or on a port, is told to try later" {

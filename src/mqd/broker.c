@@ -179,8 +179,8 @@ logs_stopped(void *ctx, const struct err *err)
 	size_t unlooked = logs_unlooked(b->logs);
 
 	if (unlooked > 0)
-		os_note(b->os, OS_INFO, "%zu partitions were not used since a stop that was not "
-		    "clean: they are looked at when they are", unlooked);
+		os_note(b->os, OS_INFO, "partitions that were not used since a stop that was "
+		    "not clean, and are looked at when they are: %zu", unlooked);
 	cluster_stop(b->cluster, err == NULL && unlooked == 0, cluster_stopped, b);
 	if (err != NULL)
 		unclean(b, err);
