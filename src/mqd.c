@@ -36,13 +36,16 @@ usage_check(const struct daemon *d, struct err *err)
 		    o->operands[0]);
 	if (has(d, OPT_EPHEMERAL) && has(d, 'd'))
 		return err_set(err, ERR_INVALID, "--ephemeral and -d exclude each other");
+	/* Their directory is there only while they run. */
+	if (has(d, OPT_CHECK) && (has(d, OPT_EPHEMERAL) || has(d, OPT_RUN)))
+		return err_set(err, ERR_INVALID, "--check starts nothing, neither --ephemeral nor --run");
 	return 0;
 }
 
 static bool
 is_temporary(const struct daemon *d)
 {
-	return !has(d, OPT_CHECK) && (has(d, OPT_EPHEMERAL) || (has(d, OPT_RUN) && !has(d, 'd')));
+	return has(d, OPT_EPHEMERAL) || (has(d, OPT_RUN) && !has(d, 'd'));
 }
 
 /* Beside a command only what is wrong is worth a line. */

@@ -207,6 +207,8 @@ address() {
 @test "a wrong command line is one line and 2" {
 	bad 2 'no operand' mqd store
 	bad 2 'exclude each other' mqd --ephemeral -d store
+	bad 2 'starts nothing' mqd --check --ephemeral
+	bad 2 'starts nothing' mqd --check --run true
 	bad 2 'NAME=VALUE' mqd -X nonsense
 	bad 2 'secrets' mqd -X ssl.keystore.password=x
 	bad 2 'did you mean --listen' mqd --listn x
