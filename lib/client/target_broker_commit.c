@@ -72,7 +72,8 @@ commit_fill(struct ask *a, int version, void *msg, struct err *err)
 }
 
 /* A member's commit that the group does not want: while others join it waits for the next
- * generation; of one that was put out it is dropped, as its partitions are others' now. */
+ * generation; of one that was put out it is dropped, as its partitions are others' now. One
+ * that has not joined here yet has them still, and is told. */
 static int
 commit_code(struct ask *a, int code, struct wire_str topic, int32_t partition, struct err *err)
 {
@@ -80,6 +81,10 @@ commit_code(struct ask *a, int code, struct wire_str topic, int32_t partition, s
 	struct target_member *m = o->commit->member;
 
 	if (m != NULL && (code == ERR_UNKNOWN_MEMBER_ID || code == ERR_ILLEGAL_GENERATION)) {
+		if (member_is_resumed(m)) {
+			member_unknown(m, code);
+			return err_set(err, code, "group %s", a->group);
+		}
 		if (member_generation(m) >= 0)
 			member_lost(m, err_name(code));
 		return 0;
@@ -113,6 +118,7 @@ static void
 commit_start(struct offsets_of *o)
 {
 	struct commit_call *c = o->commit;
+	struct err err = {.code = 0};
 
 	for (size_t i = 0; i < c->position_count; i++) {
 		const struct group_position *p = &c->positions[i];
@@ -125,8 +131,10 @@ commit_start(struct offsets_of *o)
 			continue;
 		o->sent[o->sent_count++] = i;
 	}
+	if (c->member != NULL && member_generation(c->member) < 0 && member_is_resumed(c->member))
+		err_set(&err, ERR_UNKNOWN_MEMBER_ID, "group %s", c->group);
 	if (o->sent_count == 0 || (c->member != NULL && member_generation(c->member) < 0))
-		op_finish(&o->op, NULL);
+		op_finish(&o->op, &err);
 	else
 		cluster_ask(o->op.bt->cluster, &o->ask);
 }

@@ -141,6 +141,11 @@ const char *member_id(const struct target_member *m);
  * commits hold and the group need not wait for that one's session to end. It joins after
  * wait_ms. */
 void member_resume(struct target_member *m, const char *id, int32_t generation, int64_t wait_ms);
+/* It has not joined since. What it commits may be refused, as the group does not know the
+ * one that it was (member_unknown says so), but its partitions are nobody else's yet: the
+ * commit fails with the code, and may be made as nobody's. */
+bool member_is_resumed(const struct target_member *m);
+void member_unknown(struct target_member *m, int code);
 /* As leaving, but nobody is there to be told. */
 void broker_group_abandon(struct target_member *m);
 /* A commit was refused: it is not in the group any more. */

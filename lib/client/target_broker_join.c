@@ -149,6 +149,7 @@ join_answer(struct ask *a, int version, const void *msg, struct err *err)
 		return join_refused(m, r->error_code, err);
 	set_id(m, r->member_id);
 	m->generation = r->generation_id;
+	m->is_resumed = false;
 	m->is_leader = wire_str_is(r->leader, m->id);
 	snprintf(m->protocol, sizeof(m->protocol), "%.*s",
 	    r->protocol_name.len > 0 ? r->protocol_name.len : 0,

@@ -313,7 +313,22 @@ member_resume(struct target_member *m, const char *id, int32_t generation, int64
 {
 	snprintf(m->id, sizeof(m->id), "%s", id);
 	m->generation = generation;
+	m->is_resumed = true;
 	os_timer_start(m->bt->target.os, &m->pump, wait_ms);
+}
+
+bool
+member_is_resumed(const struct target_member *m)
+{
+	return m->is_resumed;
+}
+
+void
+member_unknown(struct target_member *m, int code)
+{
+	if (code == ERR_UNKNOWN_MEMBER_ID)
+		m->id[0] = '\0';
+	m->generation = -1;
 }
 
 const char *

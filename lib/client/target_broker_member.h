@@ -58,6 +58,7 @@ struct target_member {
 	bool wants_rejoin;  /* as soon as it is STABLE */
 	char id[MEMBER_ID_MAX]; /* empty: none yet */
 	int32_t generation; /* -1: not in the group */
+	bool is_resumed; /* it has not joined yet, and goes by what it was before */
 	struct member_part *parts;
 	struct ask join, sync, heartbeat, metadata;
 	struct os_timer pump, beat;

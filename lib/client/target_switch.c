@@ -95,12 +95,15 @@ errand_end(struct errand *e)
 		outer->done(outer);
 }
 
-/* A commit that was made as nobody's, though there is a member. */
+/* A commit that was made as nobody's, though there is a member, or as that of one whom the
+ * broker does not know any more: it is to be made as the other. */
 static bool
-is_of_member(const struct errand *e)
+is_of_other(const struct errand *e)
 {
-	return e->kind == ERRAND_COMMIT && e->inner.commit.member == NULL &&
-	       ((const struct commit_call *)e->outer)->member != NULL;
+	int code = e->inner.call.err.code;
+
+	return (code == ERR_UNKNOWN_MEMBER_ID || code == ERR_ILLEGAL_GENERATION) &&
+	       e->kind == ERRAND_COMMIT && ((const struct commit_call *)e->outer)->member != NULL;
 }
 
 /* An error may be the daemon's end: that is looked at first. */
@@ -111,9 +114,9 @@ inner_done(struct call *c)
 	struct switcher *sw = e->sw;
 
 	sw->target.node_id = sw->now->target->node_id;
-	if (c->err.code == ERR_UNKNOWN_MEMBER_ID && is_of_member(e) && e->side == sw->now) {
+	if (is_of_other(e) && e->side == sw->now) {
 		errand_wait(e);
-		e->is_nobodys = true;
+		e->is_nobodys = e->inner.commit.member == NULL;
 		tick_in(sw, SWITCH_RETRY_MS);
 		return;
 	}

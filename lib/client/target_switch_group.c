@@ -3,7 +3,8 @@
  *
  * - all it holds is taken from the consumer, who commits first, as in any rebalance; to the
  *   side of now. A broker takes that of nobody while the group has no members, of a member
- *   that it knows from before, else of one that has joined;
+ *   that it knows from before, else of one that has joined: what it refuses of the one is
+ *   asked of it as the other;
  * - it joins only when the others must have seen the switch too, and committed: it would be
  *   given what is theirs. What it is assigned is told of when all is given back;
  * - the seat in a store is kept until then: its claims keep others from what is not committed;
