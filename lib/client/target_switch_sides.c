@@ -80,6 +80,8 @@ static void
 take_back(struct switcher *sw, const struct side *old)
 {
 	for (struct errand *e = sw->first; e != NULL; e = e->next) {
+		if (e->is_ended && old->is_served && is_change(e))
+			continue; /* perhaps it was made: its error stands */
 		e->is_ended = e->is_nobodys = false;
 		if (e->side != old || (!old->is_served && e->kind != ERRAND_FETCH))
 			continue;

@@ -85,7 +85,8 @@ struct hot {
 	int64_t base;
 	unsigned refs;
 	bool lent;         /* to answers, which may live longer than the logs */
-	uint64_t inode;    /* of one that is lent */
+	uint64_t inode;    /* of one that is lent, */
+	const void *log;   /* and whose it is */
 	struct logs *logs; /* NULL: they are gone */
 	struct os_job os_job;
 };

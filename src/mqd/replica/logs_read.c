@@ -317,7 +317,8 @@ lent_new(struct logs *s, const struct plog_read *r)
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return NULL;
-	*h = (struct hot){.fd = -1, .base = -1, .refs = 1, .logs = s};
+	*h = (struct hot){
+	    .fd = -1, .base = -1, .refs = 1, .logs = s, .log = r->item.log->impl};
 	LIST_INSERT_HEAD(&s->hots, h, in_logs);
 	s->lent_files++;
 	return h;
@@ -350,7 +351,8 @@ lend(struct plog_read *r)
 	struct hot *h;
 
 	LIST_FOREACH (h, &r->file->logs->hots, in_logs)
-		if (h->lent && h->refs > 0 && h->inode == r->file->inode)
+		if (h->lent && h->refs > 0 && h->inode == r->file->inode &&
+		    h->log == r->file->log)
 			break;
 	if (h != NULL) {
 		lent_release(r);
