@@ -160,11 +160,12 @@ take_active(struct mlog *log, const struct mlog_tail *t)
 	return true;
 }
 
+/* Of one that ends just where all is synced, the indexes may not be. */
 void
 mlog_mark_unsynced(struct mlog *log)
 {
 	for (size_t i = 0; i + 1 < log->segment_count; i++)
-		log->segments[i]->unsynced = mlog_segment_end(log, i) > log->tail.synced_offset;
+		log->segments[i]->unsynced = mlog_segment_end(log, i) >= log->tail.synced_offset;
 }
 
 /* Goes on from a tail that fits. */

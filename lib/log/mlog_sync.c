@@ -76,7 +76,7 @@ add_finished(struct segment *s, int *fds)
 
 	if (current != 1)
 		return current;
-	s->lent = true;
+	s->lent = s->lent_whole = true;
 	fds[0] = s->log_fd;
 	fds[1] = s->offsets->file.fd;
 	fds[2] = s->times->file.fd;
@@ -95,6 +95,7 @@ mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset)
 	if (log->failed)
 		return 0;
 	for (size_t i = 0; i + 1 < log->segment_count; i++) {
+		log->segments[i]->lent_whole = false;
 		if (!log->segments[i]->unsynced)
 			continue;
 		if (max - n < 3 || (added = add_finished(log->segments[i], fds + n)) == -1)
@@ -109,6 +110,7 @@ mlog_unsynced(struct mlog *log, int *fds, size_t max, int64_t *end_offset)
 	if (n == max || segment_open_log(active, &ignored) == -1)
 		return n;
 	active->lent = true;
+	active->lent_whole = false;
 	fds[n++] = active->log_fd;
 	*end_offset = log->tail.end_offset;
 	return n;
@@ -125,6 +127,8 @@ mlog_end_sync(struct mlog *log)
 		log->segments[i]->lent = false;
 }
 
+/* A segment that was finished while its log was being synced still has indexes that are
+ * not durable. Whoever syncs more than that syncs them first. */
 void
 mlog_note_synced(struct mlog *log, int64_t end_offset)
 {
@@ -134,9 +138,10 @@ mlog_note_synced(struct mlog *log, int64_t end_offset)
 		log->tail.synced_offset = end_offset;
 	for (size_t i = 0; i + 1 < log->segment_count; i++) {
 		struct segment *s = log->segments[i];
-		if (!s->unsynced || mlog_segment_end(log, i) > end_offset)
+		int64_t end = mlog_segment_end(log, i);
+		if (!s->unsynced || end > end_offset || (end == end_offset && !s->lent_whole))
 			continue;
-		s->unsynced = false;
+		s->unsynced = s->lent_whole = false;
 		segment_close(s);
 	}
 }

@@ -350,7 +350,8 @@ note_lost(struct mlog *log, int64_t recovery_point)
 int
 mlog_recover(struct mlog *log, int64_t recovery_point, int64_t start_offset, struct err *err)
 {
-	size_t at = mlog_segment_of(log, recovery_point);
+	/* The point may be where a segment was finished whose indexes were not durable yet. */
+	size_t at = mlog_segment_of(log, recovery_point > 0 ? recovery_point - 1 : 0);
 
 	for (size_t i = 0; i < at; i++) {
 		if (!log->segments[i]->has_index && make_indexes(log, i, err) == -1)

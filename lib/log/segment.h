@@ -164,6 +164,7 @@ struct segment {
 	bool has_index; /* its .index was there when the directory was listed */
 	bool unsynced; /* a finished segment that may hold bytes that are not durable */
 	bool lent;     /* its descriptors are in somebody's sync: they stay open */
+	bool lent_whole; /* with those of its indexes */
 	struct segment *next; /* of those that left the log while they were lent */
 };
 

@@ -217,6 +217,68 @@ test_unsynced(void)
 	world_release(&w);
 }
 
+/* The sync of what mlog_unsynced gives, with the disk's part before `meanwhile` batches are
+ * appended, and what the log is told of it behind them. */
+static void
+sync_beside(struct world *w, int meanwhile)
+{
+	int64_t end;
+	int fds[16];
+	size_t n = mlog_unsynced(&w->log, fds, 16, &end);
+
+	for (size_t i = 0; i < n; i++)
+		os_sync(w->os, fds[i]);
+	append_many(w, meanwhile, 200);
+	mlog_synced(&w->log, end);
+}
+
+/* A segment is finished just where the sync that is under way ends; the power fails then,
+ * or when `more` syncs have gone by. */
+static int
+wrong_indexes(uint64_t seed, int more)
+{
+	static const char index[] = DIR_OF_LOG "/00000000000000000000.index";
+	struct buf before = BUF_INIT, after = BUF_INIT;
+	struct world w;
+	int64_t synced;
+	int wrong;
+
+	world_init(&w);
+	w.config.segment_bytes = 500;
+	w.config.index_interval_bytes = 0;
+	world_recover(&w, 0);
+	append_many(&w, 2, 200);
+	sync_beside(&w, 1);
+	for (int i = 0; i < more; i++)
+		sync_beside(&w, 0);
+	synced = w.log.tail.synced_offset;
+	sim_read(w.disk, index, &before);
+	world_crash(&w, seed);
+	world_recover(&w, synced);
+	sim_read(w.disk, index, &after);
+	wrong = before.len == 0 || mlog_end(&w.log) < synced || after.len != before.len ||
+	    memcmp(before.data, after.data, before.len) != 0;
+	buf_release(&before);
+	buf_release(&after);
+	world_close(&w);
+	os_free(w.os);
+	sim_disk_free(w.disk);
+	return wrong;
+}
+
+static void
+test_finished_meanwhile(void)
+{
+	int at_once = 0, later = 0;
+
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		at_once += wrong_indexes(seed, 0);
+		later += wrong_indexes(seed, 1);
+	}
+	is_int(at_once, 0, "a segment that is finished beside a sync: recovery sees to its indexes");
+	is_int(later, 0, "and the next sync does");
+}
+
 static void
 test_read_back(void)
 {
@@ -290,6 +352,7 @@ main(void)
 	test_far_offsets();
 	test_limits();
 	test_unsynced();
+	test_finished_meanwhile();
 	test_read_back();
 	test_on_the_machine();
 	return tap_done();
