@@ -95,6 +95,28 @@ commit_code(struct ask *a, int code, struct wire_str topic, int32_t partition, s
 	    topic.len, topic.data, partition);
 }
 
+/* By what is known now: deleted, or another by the same name. */
+static bool
+is_gone(const struct group_position *p, const struct cluster_topic *t)
+{
+	if (uuid_is_zero(&p->topic_id) || !t->is_known)
+		return false;
+	return t->code == ERR_UNKNOWN_TOPIC_OR_PARTITION ||
+	       (t->code == 0 && !uuid_is_zero(&t->id) && !uuid_equal(&t->id, &p->topic_id));
+}
+
+static bool
+topic_is_gone(const struct offsets_of *o, struct wire_str topic)
+{
+	for (size_t i = 0; i < o->sent_count; i++) {
+		const struct group_position *p = &o->commit->positions[o->sent[i]];
+
+		if (wire_str_is(topic, p->topic))
+			return is_gone(p, o->topics[o->sent[i]]);
+	}
+	return false;
+}
+
 static int
 commit_answer(struct ask *a, int version, const void *msg, struct err *err)
 {
@@ -106,6 +128,10 @@ commit_answer(struct ask *a, int version, const void *msg, struct err *err)
 			const struct offset_commit_response_topic *t = &r->topics.items[i];
 			const struct offset_commit_response_partition *p = &t->partitions.items[k];
 
+			/* Deleted meanwhile: asked again until that is known, not for ever. */
+			if (p->error_code == ERR_UNKNOWN_TOPIC_OR_PARTITION &&
+			    topic_is_gone(a->ctx, t->name))
+				continue;
 			if (p->error_code != 0)
 				return commit_code(
 				    a, p->error_code, t->name, p->partition_index, err);
@@ -121,15 +147,8 @@ commit_start(struct offsets_of *o)
 	struct err err = {.code = 0};
 
 	for (size_t i = 0; i < c->position_count; i++) {
-		const struct group_position *p = &c->positions[i];
-		const struct cluster_topic *t = o->topics[i];
-
-		if (!uuid_is_zero(&p->topic_id) && t->is_known &&
-		    (t->code == ERR_UNKNOWN_TOPIC_OR_PARTITION ||
-			(t->code == 0 && !uuid_is_zero(&t->id) &&
-			    !uuid_equal(&t->id, &p->topic_id))))
-			continue;
-		o->sent[o->sent_count++] = i;
+		if (!is_gone(&c->positions[i], o->topics[i]))
+			o->sent[o->sent_count++] = i;
 	}
 	if (c->member != NULL && member_generation(c->member) < 0 && member_is_resumed(c->member))
 		err_set(&err, ERR_UNKNOWN_MEMBER_ID, "group %s", c->group);

@@ -43,6 +43,8 @@ struct fake {
 	const char *advertised;	     /* host; NULL: 127.0.0.1 */
 	int api_versions_max;	     /* -1: ours */
 	bool numbers_wildly; /* partitions of metadata */
+	bool deletes_before_commit; /* the topic goes when a group commits, and stays away */
+	bool gone;
 	bool says_nothing_of_itself; /* error 35 comes with an empty list */
 	int produce_code;	     /* for this many: */
 	int produce_code_count;
@@ -169,6 +171,11 @@ fake_metadata(struct fake *f, struct metadata_response *r, struct arena *a)
 		    .leader_id = 1,
 		    .replica_nodes = {self, 1},
 		    .isr_nodes = {self, 1}};
+	if (f->gone) {
+		t->error_code = ERR_UNKNOWN_TOPIC_OR_PARTITION;
+		t->topic_id = (struct uuid){{0}};
+		t->partitions.count = 0;
+	}
 	if (f->numbers_wildly)
 		t->partitions.items[0].partition_index = INT32_MAX;
 }
@@ -283,6 +290,30 @@ fake_list_offsets(struct fake *f, const struct list_offsets_request *q,
 	}
 }
 
+static inline void
+fake_coordinator(struct find_coordinator_response *r, struct arena *a)
+{
+	r->coordinators.items = arena_array(a, 1, sizeof(r->coordinators.items[0]));
+	r->coordinators.count = 1;
+	r->coordinators.items[0] = (struct find_coordinator_response_coordinator){
+	    .key = wire_str_of("g"), .node_id = 1, .host = wire_str_of("127.0.0.1"), .port = 9092,
+	    .error_message = wire_str_null()};
+}
+
+static inline void
+fake_commit(struct fake *f, struct offset_commit_response *r, struct arena *a)
+{
+	struct offset_commit_response_topic *t = arena_array(a, 1, sizeof(*t));
+
+	f->gone = f->gone || f->deletes_before_commit;
+	r->topics.items = t;
+	r->topics.count = 1;
+	t->name = wire_str_of("t");
+	t->partitions.items = arena_array(a, 1, sizeof(t->partitions.items[0]));
+	t->partitions.count = 1;
+	t->partitions.items[0].error_code = f->gone ? ERR_UNKNOWN_TOPIC_OR_PARTITION : 0;
+}
+
 /* --- connections --------------------------------------------------------------------- */
 
 static inline void
@@ -352,6 +383,12 @@ fake_answer(struct fake_conn *c, const struct request *q, struct arena *a)
 		break;
 	case API_LIST_OFFSETS:
 		fake_list_offsets(f, body, msg, a);
+		break;
+	case API_FIND_COORDINATOR:
+		fake_coordinator(msg, a);
+		break;
+	case API_OFFSET_COMMIT:
+		fake_commit(f, msg, a);
 		break;
 	default:
 		break; /* an empty answer */

@@ -322,6 +322,34 @@ unreachable(void)
 	end(&w);
 }
 
+/* The coordinator knows before the metadata that the client has. */
+static void
+test_commit_of_deleted(void)
+{
+	static const char *const names[] = {"t"};
+	struct arena arena;
+	struct metadata_call m = {.names = names, .name_count = 1, .arena = &arena};
+	struct group_position p = {
+	    .topic = "t", .partition = 0, .offset = 1, .leader_epoch = -1, .commit_time_ms = -1};
+	struct commit_call c = {.group = "g", .positions = &p, .position_count = 1};
+	struct world w;
+
+	begin(&w, 1, FAKE_ADDRESS, 20000);
+	arena_init(&arena, 0);
+	p.topic_id.bytes[15] = 7;
+	target_metadata(w.target, &m);
+	ok(target_wait(w.target, &m.call) == 0, "a topic is known");
+	target_commit(w.target, &c);
+	ok(target_wait(w.target, &c.call) == 0, "and committed of");
+	w.fake.deletes_before_commit = true;
+	c.call = (struct call){0};
+	target_commit(w.target, &c);
+	ok(target_wait(w.target, &c.call) == 0,
+	    "of one that is deleted just then nothing is left to commit");
+	arena_release(&arena);
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -329,5 +357,6 @@ main(void)
 	refusals();
 	fetches();
 	unreachable();
+	test_commit_of_deleted();
 	return tap_done();
 }
