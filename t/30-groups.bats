@@ -185,7 +185,7 @@ a_member() {
 # damage_commits GROUP: what the group has committed cannot be read; $damaged is the
 # log that holds it.
 damage_commits() {
-	damaged=$(grep -lF "$1" store/__consumer_offsets-*/*.log)
+	damaged=$(echo "store/__consumer_offsets-$(home "$1")"/*.log)
 	printf 'xxxx' | dd of="$damaged" bs=1 seek=70 conv=notrunc 2>/dev/null
 }
 
